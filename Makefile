@@ -1,0 +1,64 @@
+# Everything below sets up what it needs: python3 (3.11 or newer), make, a package registry; Go for the API server.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+PY := $(VENV)/bin/python
+READY := $(VENV)/.ready
+PACKAGES := jethook_contract jethook_processing jethook_operator jethook_dispatcher jethook_gateway jethook_storage jethook_cli
+LAYERS ?= unit component api
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo demo-kubernetes test check format generate verify bench lock tools clean
+
+help: ## show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
+
+setup: $(READY) ## make the virtual environment from the lock
+
+$(READY): requirements/dev.txt requirements/uv.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Jethook needs Python 3.11 or newer, $(PYTHON) is " + sys.version.split()[0] + "; name another with PYTHON=")'
+	@test -x $(PY) || $(PYTHON) -m venv $(VENV)
+	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
+	@VIRTUAL_ENV=$(CURDIR)/$(VENV) $(VENV)/bin/uv pip sync --quiet --require-hashes requirements/dev.txt
+	@VIRTUAL_ENV=$(CURDIR)/$(VENV) $(VENV)/bin/uv pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: $(READY) ## standalone: 100 events to a healthy, a flaky and a broken endpoint, counted at the receivers
+	@$(PY) -m hack.demo standalone
+
+demo-kubernetes: $(READY) tools ## the same on a real Kubernetes API server, with two dispatchers and least privilege
+	@$(PY) -m hack.demo kubernetes
+
+test: $(READY) ## all layers: unit, component (nats-server, HTTP), api (kube-apiserver)
+	@$(PY) -m hack.tools --optional kube-apiserver etcd kubectl
+	$(PY) -m pytest $(PYTEST_ARGS)
+
+check: $(READY) ## format, lint, types, import contracts, generated files current
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
+	@$(MAKE) --no-print-directory verify
+
+format: $(READY) ## rewrite the sources in the house format
+	$(VENV)/bin/ruff check --fix .
+	$(VENV)/bin/ruff format .
+
+generate: $(READY) ## write crds/ from the models
+	$(PY) -m jethook_operator.api.crdgen --write crds
+
+verify: $(READY) ## fail when crds/ is not what the models say
+	$(PY) -m jethook_operator.api.crdgen --check crds
+
+bench: $(READY) ## a line of JSON for each scenario; SCENARIO=name for one
+	@$(PY) -m bench $(if $(SCENARIO),--scenario $(SCENARIO))
+
+tools: $(READY) ## find or build kube-apiserver, etcd and kubectl, cached by version
+	@$(PY) -m hack.tools kube-apiserver etcd kubectl
+
+lock: $(READY) ## write requirements/ anew from pyproject.toml (names, versions, hashes; no address)
+	$(VENV)/bin/uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header --no-emit-index-url --no-emit-find-links --all-extras --group dev pyproject.toml -o requirements/dev.txt
+	grep -E -A 99 '^uv==' requirements/dev.txt | awk 'NR > 1 && /^[^ ]/ {exit} {print}' > requirements/uv.txt
+
+clean: ## remove the virtual environment and caches
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

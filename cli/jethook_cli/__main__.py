@@ -1,0 +1,38 @@
+"""The `jethook` command line: one subcommand a module, errors on stderr, exit codes 0, 1 (failed) and 2 (wrong use)."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from jethook_cli import describe, get, processes, publish, receiver, standalone
+from jethook_contract.errors import JethookError
+
+app = typer.Typer(
+    name="jethook",
+    help="Deliver events to webhooks, from inside Kubernetes or standalone, and show how it goes.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(get.get)
+app.command()(describe.describe)
+app.command()(publish.publish)
+app.command()(receiver.receiver)
+app.command()(standalone.standalone)
+app.command()(processes.operator)
+app.command()(processes.dispatcher)
+
+
+def main() -> None:
+    """Run the command; a Jethook error becomes one line on stderr and exit code 1."""
+    try:
+        app()
+    except JethookError as exc:
+        print(f"jethook: {exc.message} ({exc.reason})", file=sys.stderr)
+        raise SystemExit(1) from exc
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""`jethook operator` and `jethook dispatcher`: the two processes of an installation."""

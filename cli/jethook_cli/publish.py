@@ -1,0 +1,163 @@
+"""`jethook publish`: send CloudEvents into JetStream and wait for the acknowledgement of each."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import uuid
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import blake2b
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from nats.aio.client import Client
+from nats.errors import NoRespondersError
+from nats.errors import TimeoutError as NatsTimeoutError
+from nats.js.errors import APIError, NoStreamResponseError
+
+from jethook_cli import options
+from jethook_contract.cloudevents import CloudEvent, parse_structured, to_structured
+from jethook_contract.connection import ConnectionHooks, ConnectionSettings, connect
+from jethook_contract.errors import Invalid, Unavailable
+from jethook_contract.subjects import events_subject
+
+_IN_FLIGHT = 64
+_ACK_TIMEOUT_SECONDS = 5.0
+_MAX_DATA_CHARACTERS = 8 * 1024 * 1024
+_STREAM_FULL = 10077
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """What the options say of the events to send; `data` is JSON text."""
+
+    namespace: str
+    event_type: str
+    source: str
+    subject: str | None
+    data: str
+
+
+def publish(
+    event_type: Annotated[str, typer.Argument(metavar="TYPE", help="CloudEvents type, e.g. com.example.order.created")],
+    data: Annotated[str, typer.Option(help="JSON data of the event.")] = "{}",
+    data_file: Annotated[
+        Path | None, typer.Option(help="File of the JSON data, instead of --data; `-` reads standard input.")
+    ] = None,
+    source: Annotated[str, typer.Option(help="CloudEvents source.")] = "/jethook/publish",
+    subject: Annotated[str | None, typer.Option(help="CloudEvents subject.")] = None,
+    count: Annotated[
+        int, typer.Option(min=1, max=1_000_000, help="How many events to send, each with its own id.")
+    ] = 1,
+    namespace: options.Namespace = None,
+    nats: options.NatsUrls = None,
+    standalone: options.StandaloneFolder = None,
+    nats_credentials: options.NatsCredentials = None,
+) -> None:
+    """Publish events and wait until NATS has stored each of them.
+
+    Prints the id of each event on stdout.
+    """
+    draft = Draft(
+        namespace=namespace or "default",
+        event_type=event_type,
+        source=source,
+        subject=subject,
+        data=_read(data_file) if data_file else data,
+    )
+    asyncio.run(send(draft, count=count, settings=options.nats_settings(nats, standalone, nats_credentials)))
+
+
+async def send(draft: Draft, *, count: int, settings: ConnectionSettings) -> None:
+    """Publish `count` events with a bounded number in flight; raise on the first that is refused."""
+    first = _event(draft)
+    client = await connect(settings, hooks=ConnectionHooks())
+    gate = asyncio.Semaphore(_IN_FLIGHT)
+
+    async def one(event: CloudEvent) -> None:
+        async with gate:
+            await publish_event(client, namespace=draft.namespace, event=event)
+        print(event.id)
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            for number in range(count):
+                group.create_task(one(first if number == 0 else _event(draft)))
+    except* (Invalid, Unavailable) as failures:
+        raise failures.exceptions[0] from None
+    finally:
+        await client.close()
+    if count > 1:
+        print(f"published {count} events to namespace {draft.namespace}", file=sys.stderr)
+
+
+async def publish_event(client: Client, *, namespace: str, event: CloudEvent) -> int:
+    """Store one event and give its stream sequence.
+
+    Raises Invalid `NoStream` where no Jethook object makes a stream, Unavailable `StreamFull` when it has no room.
+    """
+    headers = {
+        "Content-Type": "application/cloudevents+json",
+        "Nats-Msg-Id": message_id(event),
+    }
+    try:
+        ack = await client.jetstream().publish(
+            events_subject(namespace, event.type), to_structured(event), timeout=_ACK_TIMEOUT_SECONDS, headers=headers
+        )
+    except NoStreamResponseError as exc:
+        raise Invalid(
+            "NoStream", f"namespace {namespace} has no events stream: create a Subscription there first"
+        ) from exc
+    except APIError as exc:
+        raise _refusal(exc, namespace) from exc
+    except (NatsTimeoutError, NoRespondersError, TimeoutError) as exc:
+        raise Unavailable("NATSUnreachable", f"NATS did not acknowledge within {_ACK_TIMEOUT_SECONDS} s") from exc
+    return ack.seq
+
+
+def message_id(event: CloudEvent) -> str:
+    """Give the id by which JetStream tells a repeat: a hash of source and id (design section 7)."""
+    return blake2b(f"{event.source}\0{event.id}".encode(), digest_size=16).hexdigest()
+
+
+def _read(path: Path) -> str:
+    """Read data, bounded: what is over the bound of an event is refused by its size later on."""
+    try:
+        if str(path) == "-":
+            return sys.stdin.read(_MAX_DATA_CHARACTERS)
+        with path.open(encoding="utf-8") as file:
+            return file.read(_MAX_DATA_CHARACTERS)
+    except (OSError, UnicodeDecodeError) as exc:
+        raise Invalid("BadData", f"--data-file {path} cannot be read as UTF-8 text: {exc}") from exc
+
+
+def _event(draft: Draft) -> CloudEvent:
+    envelope = {
+        "specversion": "1.0",
+        "id": str(uuid.uuid4()),
+        "source": draft.source,
+        "type": draft.event_type,
+        "time": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "datacontenttype": "application/json",
+    }
+    if draft.subject is not None:
+        envelope["subject"] = draft.subject
+    try:
+        json.loads(draft.data)
+    except ValueError as exc:
+        raise Invalid("BadData", f"the data is no JSON: {exc}") from exc
+    head = json.dumps(envelope, separators=(",", ":"))
+    return parse_structured(f'{head[:-1]},"data":{draft.data}}}'.encode())
+
+
+def _refusal(exc: APIError, namespace: str) -> Unavailable:
+    if exc.err_code == _STREAM_FULL or "maximum" in (exc.description or ""):
+        return Unavailable(
+            "StreamFull",
+            f"the events stream of namespace {namespace} is full, nothing was stored or evicted: "
+            f"see `jethook get subscriptions -n {namespace}` for whose backlog holds it",
+        )
+    return Unavailable("Refused", f"NATS refused the event: {exc.description} (err_code {exc.err_code})")

@@ -1,0 +1,91 @@
+"""Open a connection to NATS: the only place that does.
+
+Reconnection never gives up; a connection that nats-py closes for good ends the process through `on_closed`, since a
+process that can no longer hear of its work must be restarted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+import nats.errors
+from nats.aio.client import Client
+
+from jethook_contract.errors import Unavailable
+
+Hook = Callable[[], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionSettings:
+    """Say where NATS is and how to log in.
+
+    `servers`: NATS URLs; a token or password in them is never shown. `credentials_file`: path of a NATS `.creds`
+    file, None for none. `connect_timeout_seconds`: for the first connection. `inbox_prefix`: subject prefix of replies;
+    each process has its own, so that permissions can tell them apart.
+    """
+
+    servers: tuple[str, ...] = ("nats://127.0.0.1:4222",)
+    credentials_file: str | None = None
+    connect_timeout_seconds: int = 5
+    inbox_prefix: str = "_INBOX"
+    name: str = "jethook"
+
+
+@dataclass(slots=True, kw_only=True)
+class ConnectionHooks:
+    """Collect what a process wants to be told about its connection.
+
+    `reconnected` and `disconnected` run in the order in which they were added; watches are made anew in the former.
+    """
+
+    reconnected: list[Hook] = field(default_factory=list)
+    disconnected: list[Hook] = field(default_factory=list)
+    closed: list[Hook] = field(default_factory=list)
+
+
+async def connect(settings: ConnectionSettings, *, hooks: ConnectionHooks) -> Client:
+    """Connect, or raise Unavailable when no server answers in time."""
+    last_error: list[str] = []
+
+    async def on_error(error: Exception) -> None:
+        last_error[:] = [str(error) or type(error).__name__]
+
+    client = Client()
+    try:
+        # nats-py would go on for ever with the first connection, as it does with later ones.
+        async with asyncio.timeout(settings.connect_timeout_seconds):
+            await client.connect(
+                servers=list(settings.servers),
+                name=settings.name,
+                connect_timeout=settings.connect_timeout_seconds,
+                allow_reconnect=True,
+                max_reconnect_attempts=-1,
+                reconnect_time_wait=0.25,  # type: ignore[arg-type]  # a float works, the annotation is narrow
+                ping_interval=5,
+                max_outstanding_pings=2,
+                pending_size=8 * 1024 * 1024,
+                user_credentials=settings.credentials_file,
+                inbox_prefix=settings.inbox_prefix.encode(),
+                error_cb=on_error,
+                reconnected_cb=_all_of(hooks.reconnected),
+                disconnected_cb=_all_of(hooks.disconnected),
+                closed_cb=_all_of(hooks.closed),
+            )
+    except (TimeoutError, OSError, nats.errors.Error) as exc:
+        hooks.closed.clear()
+        await client.close()
+        detail = last_error[0] if last_error else str(exc) or "no answer in time"
+        where = ", ".join(server.rpartition("@")[2] for server in settings.servers)
+        raise Unavailable("NATSUnreachable", f"no NATS server accepts us at {where}: {detail}") from exc
+    return client
+
+
+def _all_of(hooks: list[Hook]) -> Hook:
+    async def run() -> None:
+        for hook in hooks:
+            await hook()
+
+    return run

@@ -1,0 +1,95 @@
+"""The messages that a subscription of a lane holds, and the bytes that all lanes hold together."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+
+from nats.aio.msg import Msg
+
+from jethook_dispatcher.core.lane_reply import Handed
+from jethook_dispatcher.shell.lane_grant import Grant
+
+
+class Held:
+    """One message in hand.
+
+    `touched_at`: when the server last heard of it (monotonic seconds). `started`: its attempt has begun.
+    """
+
+    __slots__ = ("grant", "handed", "message", "started", "touched_at")
+
+    def __init__(self, message: Msg, *, handed: Handed, grant: Grant, now: float) -> None:
+        self.message = message
+        self.handed = handed
+        self.grant = grant
+        self.touched_at = now
+        self.started = False
+
+
+class ByteBudget:
+    """Count the bytes that the lanes of a process hold; new ones are asked for only below `limit`."""
+
+    __slots__ = ("limit", "used")
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.used = 0
+
+    @property
+    def room(self) -> int:
+        """Give the bytes that may still come; 0 or less for none."""
+        return self.limit - self.used
+
+
+class Holding:
+    """All that one subscription holds, by stream sequence, and the queue of what has not begun."""
+
+    __slots__ = ("_budget", "_by_sequence", "_queue")
+
+    def __init__(self, budget: ByteBudget) -> None:
+        self._budget = budget
+        self._by_sequence: dict[int, Held] = {}
+        self._queue: deque[Held] = deque()
+
+    def __len__(self) -> int:
+        return len(self._by_sequence)
+
+    def __iter__(self) -> Iterator[Held]:
+        return iter(self._by_sequence.values())
+
+    @property
+    def waiting(self) -> int:
+        """Count what has not begun."""
+        return len(self._queue)
+
+    def add(self, held: Held) -> bool:
+        """Queue a message; False when its sequence is in hand already and the new copy is to be ignored."""
+        if held.handed.sequence in self._by_sequence:
+            return False
+        self._by_sequence[held.handed.sequence] = held
+        self._queue.append(held)
+        self._budget.used += len(held.message.data)
+        return True
+
+    def take(self) -> Held | None:
+        """Begin with the message that came first, or give None."""
+        if not self._queue:
+            return None
+        held = self._queue.popleft()
+        held.started = True
+        return held
+
+    def drop(self, held: Held) -> None:
+        """Let go of a message."""
+        if self._by_sequence.get(held.handed.sequence) is held:
+            del self._by_sequence[held.handed.sequence]
+            self._budget.used -= len(held.message.data)
+
+    def drop_waiting(self) -> list[Held]:
+        """Let go of all that has not begun, and give it in ascending order of sequence."""
+        waiting = sorted(self._queue, key=lambda held: held.handed.sequence)
+        self._queue.clear()
+        for held in waiting:
+            self.drop(held)
+        return waiting

@@ -1,0 +1,63 @@
+"""What lanes report, and to whom: the seam between delivering and showing how delivery goes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from jethook_contract.plan import PlanPart
+from jethook_dispatcher.core.outcome import Outcome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptReport:
+    """One attempt that has ended.
+
+    `attempt` counts from 1. `next_attempt_at`: when the event is tried again, None when it is not.
+    """
+
+    part: PlanPart
+    outcome: Outcome
+    attempt: int
+    ended_at: datetime
+    next_attempt_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BacklogReport:
+    """What waits for one Subscription.
+
+    `pending` was never handed out, `unacknowledged` was (in flight, or in back-off). `oldest_stored_at`: when JetStream
+    stored the oldest of them, None when nothing waits or it is not known.
+    """
+
+    part: PlanPart
+    pending: int
+    unacknowledged: int
+    oldest_stored_at: datetime | None = None
+
+
+class Reporter(Protocol):
+    """Take reports at once, without waiting; writing them down is the reporter's own task."""
+
+    def attempted(self, report: AttemptReport) -> None:
+        """Take the end of an attempt."""
+
+    def dead_lettered(self, part: PlanPart, *, reason: str, message: str, at: datetime) -> None:
+        """Take that an event was given up and is stored as a dead letter."""
+
+    def dead_letter_refused(self, part: PlanPart, *, at: datetime) -> None:
+        """Take that the dead-letter stream refused an event, which therefore waits."""
+
+    def backlog(self, report: BacklogReport) -> None:
+        """Take what waits."""
+
+    def part_changed(self, part: PlanPart) -> None:
+        """Take a new version of a plan part whose shard this member owns, or a part that it has just come to own."""
+
+    def part_faulty(self, part: PlanPart, *, reason: str, message: str) -> None:
+        """Take that a part cannot be served and its lane has stopped."""
+
+    def part_gone(self, part: PlanPart) -> None:
+        """Take that a part was removed, or is no longer this member's: nothing more may be written for it."""

@@ -1,0 +1,110 @@
+"""The watches: kopf, with a handler for each kind that hands every event to the operator's own loop.
+
+kopf runs in a thread with a loop of its own, since it cancels tasks that it did not start and takes the process's
+signals. Only `on.event` is used: handlers for create and update write to each object, an index is quadratic.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine
+from typing import Any, Protocol
+
+import kopf
+
+from jethook_contract.errors import Unavailable
+from jethook_operator.core.resources import Kind
+from jethook_operator.shell.kube_kinds import COLLECTIONS, Collection
+
+Json = dict[str, Any]
+Login = Callable[[], Coroutine[Any, Any, kopf.ConnectionInfo]]
+
+
+class Observer(Protocol):
+    """Hear of every event, in the loop that called `run`."""
+
+    def __call__(self, kind: Kind, event_type: str | None, raw: Json) -> None:
+        """Take one event; the type None belongs to a list."""
+
+
+class Watches:
+    """Watch every kind in the whole cluster until cancelled."""
+
+    def __init__(self, *, login: Login, observer: Observer) -> None:
+        self._login = login
+        self._observer = observer
+
+    async def run(self) -> None:
+        """Watch; raise Unavailable `WatchEnded` when kopf gives up, as it does on a CRD that is removed."""
+        loop = asyncio.get_running_loop()
+        ended: asyncio.Future[BaseException | None] = loop.create_future()
+        stop = threading.Event()
+
+        def tell(outcome: BaseException | None) -> None:
+            if not ended.done():
+                ended.set_result(outcome)
+
+        def work() -> None:
+            outcome: BaseException | None = None
+            try:
+                asyncio.run(self._operate(loop, stop))
+            except BaseException as exc:  # noqa: BLE001 -- the top of a thread: its end is told, whatever it was
+                outcome = exc
+            loop.call_soon_threadsafe(tell, outcome)
+
+        thread = threading.Thread(target=work, name="kopf", daemon=True)
+        thread.start()
+        try:
+            outcome = await asyncio.shield(ended)
+        finally:
+            stop.set()
+        cause = str(outcome or "no reason given")
+        raise Unavailable("WatchEnded", f"the watches of the Kubernetes API ended: {cause}") from outcome
+
+    async def _operate(self, main_loop: asyncio.AbstractEventLoop, stop: threading.Event) -> None:
+        registry = kopf.OperatorRegistry()
+        for collection in COLLECTIONS.values():
+            _register(registry, collection, main_loop=main_loop, observer=self._observer)
+
+        @kopf.on.login(registry=registry)
+        async def login(**_: Any) -> kopf.ConnectionInfo:
+            return await self._login()
+
+        await kopf.operator(
+            registry=registry, settings=_settings(), clusterwide=True, standalone=True, stop_flag=stop
+        )  # fmt: skip
+
+
+def _register(
+    registry: kopf.OperatorRegistry,
+    collection: Collection,
+    *,
+    main_loop: asyncio.AbstractEventLoop,
+    observer: Observer,
+) -> None:
+    kind = collection.kind
+
+    @kopf.on.event(collection.group, collection.version, collection.plural, registry=registry, id=kind.lower())
+    async def on_event(event: Any, **_: Any) -> None:
+        # A plain copy: kopf's body is a view that the other thread must not share.
+        main_loop.call_soon_threadsafe(observer, kind, event["type"], dict(event["object"]))
+
+
+def _settings() -> kopf.OperatorSettings:
+    settings = kopf.OperatorSettings()
+    settings.scanning.disabled = True
+    settings.posting.enabled = False
+    settings.watching.server_timeout = 600
+    settings.networking.request_timeout = 30
+    settings.networking.connect_timeout = 5
+    settings.process.ultimate_exiting_timeout = None
+    # kopf removes its finalizer wherever it finds one without use: with the default name, other operators' ones too.
+    settings.persistence.finalizer = "jethook.io/unused"
+    settings.persistence.progress_storage = kopf.AnnotationsProgressStorage(prefix="jethook.io")
+    settings.persistence.diffbase_storage = kopf.AnnotationsDiffBaseStorage(prefix="jethook.io")
+    for collection in COLLECTIONS.values():
+        if collection.selector:
+            selected = (collection.group, collection.version, collection.plural)
+            settings.watching.label_selectors[selected] = collection.selector
+    return settings

@@ -1,0 +1,39 @@
+"""The settings of the operator's process: read once from the command line, passed down."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from jethook_contract.connection import ConnectionSettings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperatorSettings:
+    """All that one operator process needs to know.
+
+    `provider`: where objects come from. `files_dir`: the watched folder, needed by provider `files`. `install_id`:
+    marks what this installation owns in NATS. `namespace`: the operator's own; DispatcherPools count only there.
+    `plan_keys_dir`: holds one file a pool, named as the pool, with Fernet keys, one a line. `orphan_grace_seconds`:
+    how long a consumer outlives its object. `events_max_bytes`: room that an events stream reserves; None takes the
+    product's default. `kubeconfig` and `context`: None means the Pod's own account, or else the usual kubeconfig.
+    `resync_seconds`: every object is looked at again that often. `workers`: reconciles at once. `health_port`: None
+    serves no health check.
+    """
+
+    install_id: str
+    plan_keys_dir: Path
+    provider: Literal["kubernetes", "files"] = "kubernetes"
+    files_dir: Path | None = None
+    nats: ConnectionSettings = field(
+        default_factory=lambda: ConnectionSettings(name="jethook-operator", inbox_prefix="_INBOX_jethook_operator")
+    )
+    namespace: str = "jethook-system"
+    orphan_grace_seconds: float = 86_400.0
+    events_max_bytes: int | None = None
+    kubeconfig: Path | None = None
+    context: str | None = None
+    resync_seconds: float = 600.0
+    workers: int = 8
+    health_port: int | None = None
