@@ -24,14 +24,14 @@ class Cluster:
     """The API server, a nats-server, and Jethook as processes; `folder` keeps their logs and keys."""
 
     def __init__(self, api: ApiServer, nats_url: str, folder: Path) -> None:
-        self._api = api
+        self.api = api
         self.nats_url = nats_url
         self._folder = folder
         self.version = api.kubectl("version", "-o", "json").stdout.split('"gitVersion": "')[-1].partition('"')[0]
 
-    def kubectl(self, *arguments: str) -> str:
+    def kubectl(self, *arguments: str, stdin: str | None = None) -> str:
         """Run kubectl as the platform's admin and give what it prints."""
-        return self._api.kubectl(*arguments).stdout
+        return self.api.kubectl(*arguments, stdin=stdin).stdout
 
     @contextlib.contextmanager
     def jethook(self) -> Iterator[None]:
@@ -63,7 +63,7 @@ class Cluster:
         return "\n".join(f"--- {p.name}\n{p.read_text()[-3000:]}" for p in sorted(self._folder.glob("*.log")))
 
     def _process(self, command: str, account: str, *arguments: str) -> subprocess.Popen[bytes]:
-        kubeconfig = self._api.kubeconfig_for(account, namespace=NAMESPACE)
+        kubeconfig = self.api.kubeconfig_for(account, namespace=NAMESPACE)
         number = len(list(self._folder.glob(f"{command}-*.log"))) + 1
         environment = {**os.environ, "JETHOOK_NATS_URL": self.nats_url, "KUBECONFIG": str(kubeconfig)}
         with (self._folder / f"{command}-{number}.log").open("wb") as log:
@@ -73,8 +73,8 @@ class Cluster:
 
 
 @contextlib.contextmanager
-def cluster(folder: Path) -> Iterator[Cluster]:
-    """Start everything, apply CRDs, rights and the quickstart; stop everything by pid."""
+def installed(folder: Path) -> Iterator[Cluster]:
+    """Start everything, apply CRDs, rights and the quickstart's pool; stop everything by pid."""
     api = ApiServer(folder / "kubernetes")
     with contextlib.ExitStack() as stack:
         stack.callback(api.close)
@@ -85,11 +85,18 @@ def cluster(folder: Path) -> Iterator[Cluster]:
         api.kubectl("apply", "-f", str(ROOT / "examples" / "kubernetes"))
         started = Cluster(api, nats_url, folder)
         with started.jethook():
+            api.kubectl("apply", "-n", NAMESPACE, "-f", str(QUICKSTART / "pool.yaml"))
             try:
-                api.kubectl("apply", "-n", NAMESPACE, "-f", str(QUICKSTART / "pool.yaml"))
-                for name in ("secrets", "endpoints", "subscriptions"):
-                    api.kubectl("apply", "-n", "default", "-f", str(QUICKSTART / f"{name}.yaml"))
                 yield started
             except BaseException:
                 print(started.logs(), file=sys.stderr)
                 raise
+
+
+@contextlib.contextmanager
+def quickstarted(folder: Path) -> Iterator[Cluster]:
+    """Install, and apply the quickstart to namespace default as a tenant would."""
+    with installed(folder) as cluster:
+        for name in ("secrets", "endpoints", "subscriptions"):
+            cluster.kubectl("apply", "-n", "default", "-f", str(QUICKSTART / f"{name}.yaml"))
+        yield cluster

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
-from hack.demo_cluster import Cluster, cluster
+from hack.demo_cluster import Cluster, quickstarted
 from hack.demo_receivers import QUICKSTART
 
 _READY_SECONDS = 30.0
@@ -116,7 +116,7 @@ def standalone(folder: Path) -> Iterator[StandaloneInstallation]:
 @contextlib.contextmanager
 def kubernetes(folder: Path) -> Iterator[KubernetesInstallation]:
     """Run the quickstart on a real API server; every process with the rights of its own ServiceAccount."""
-    with cluster(folder) as started:
+    with quickstarted(folder) as started:
         yield KubernetesInstallation(started)
 
 

@@ -1,1 +1,129 @@
 """`jethook operator` and `jethook dispatcher`: the two processes of an installation."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+from collections.abc import Awaitable, Callable
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from jethook_cli import options
+from jethook_contract.connection import ConnectionSettings
+from jethook_contract.errors import Invalid
+from jethook_contract.names import DEFAULT_POOL
+
+Main = Callable[[asyncio.Event], Awaitable[int | None]]
+
+
+class Provider(StrEnum):
+    """Where objects come from."""
+
+    KUBERNETES = "kubernetes"
+    FILES = "files"
+
+
+def operator(
+    plan_keys: Annotated[
+        Path,
+        typer.Option(envvar="JETHOOK_PLAN_KEYS", help="Folder with one file a pool, named as it, of Fernet keys."),
+    ],
+    install_id: Annotated[
+        str, typer.Option(envvar="JETHOOK_INSTALL_ID", help="Marks what this installation owns in NATS.")
+    ],
+    provider: Annotated[Provider, typer.Option(help="Read objects from a cluster or from a folder.")] = (
+        Provider.KUBERNETES
+    ),
+    files: Annotated[Path | None, typer.Option(help="The folder of YAML, for --provider files.")] = None,
+    namespace: Annotated[
+        str, typer.Option("--namespace", "-n", help="The operator's own namespace; pools count only there.")
+    ] = "jethook-system",
+    orphan_grace: Annotated[
+        int, typer.Option(min=0, help="Seconds that a consumer outlives its Subscription.")
+    ] = 86_400,
+    nats: options.NatsUrls = None,
+    nats_credentials: options.NatsCredentials = None,
+    kubeconfig: options.Kubeconfig = None,
+    context: options.Context = None,
+) -> None:
+    """Reconcile endpoints, subscriptions and pools into streams, consumers and plans."""
+    from jethook_operator.shell.main import run  # kopf and kubernetes: 0.8 s
+    from jethook_operator.shell.settings import OperatorSettings
+
+    if provider is Provider.FILES and files is None:
+        raise Invalid("NoFolder", "--provider files needs --files FOLDER")
+    settings = OperatorSettings(
+        install_id=install_id,
+        plan_keys_dir=plan_keys,
+        provider=provider.value,
+        files_dir=files,
+        nats=_nats(nats, nats_credentials, "jethook-operator"),
+        namespace=namespace,
+        orphan_grace_seconds=float(orphan_grace),
+        kubeconfig=kubeconfig,
+        context=context,
+    )
+    raise typer.Exit(_run(lambda stop: run(settings, stop=stop)))
+
+
+def dispatcher(
+    plan_key: Annotated[
+        Path, typer.Option(envvar="JETHOOK_PLAN_KEY", help="File of the pool's Fernet keys, one a line.")
+    ],
+    pool: Annotated[str, typer.Option(envvar="JETHOOK_POOL", help="The DispatcherPool to work for.")] = DEFAULT_POOL,
+    member: Annotated[
+        str | None, typer.Option(envvar="JETHOOK_MEMBER", help="This process's name in the pool, once only.")
+    ] = None,
+    kubernetes: Annotated[
+        bool, typer.Option("--kubernetes", help="Write delivery status onto the resources of the cluster too.")
+    ] = False,
+    drain_seconds: Annotated[int, typer.Option(min=1, help="Bound on finishing what is in flight at the end.")] = 25,
+    nats: options.NatsUrls = None,
+    nats_credentials: options.NatsCredentials = None,
+    kubeconfig: options.Kubeconfig = None,
+    context: options.Context = None,
+) -> None:
+    """Deliver: pull events, sign, send, retry, dead-letter, report."""
+    from jethook_dispatcher.shell.main import run  # aiohttp: 0.3 s
+    from jethook_dispatcher.shell.settings import DispatcherSettings
+
+    settings = DispatcherSettings(
+        pool=pool,
+        member=member or f"{socket.gethostname()}-{os.getpid()}".lower(),
+        nats=_nats(nats, nats_credentials, "jethook-dispatcher"),
+        plan_keys_file=plan_key,
+        kubernetes=kubernetes,
+        kubeconfig=kubeconfig,
+        context=context,
+        drain_seconds=float(drain_seconds),
+    )
+    raise typer.Exit(_run(lambda stop: run(settings, stop=stop)))
+
+
+def _nats(urls: list[str] | None, credentials: Path | None, name: str) -> ConnectionSettings:
+    return ConnectionSettings(
+        servers=options.nats_settings(urls, None, credentials).servers,
+        name=name,
+        credentials_file=str(credentials) if credentials else None,
+        inbox_prefix=f"_INBOX_{name.replace('-', '_')}",
+    )
+
+
+def _run(main: Main) -> int:
+    """Run a process on uvloop until SIGTERM or SIGINT; give its exit code."""
+    import uvloop
+
+    async def until_stopped() -> int:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, stop.set)
+        return await main(stop) or 0
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(until_stopped())

@@ -18,7 +18,7 @@ from jethook_contract.attributes import MAX_ATTRIBUTES, shown
 from jethook_contract.cloudevents_http import parse_binary, to_binary
 from jethook_contract.errors import Invalid
 from jethook_contract.event import CORE, MAX_EVENT_BYTES, REQUIRED, CloudEvent, Scalar, is_json, too_large
-from jethook_contract.json_text import read_array, read_object, read_string, read_usual_object
+from jethook_contract.json_text import check_json, read_array, read_object, read_string, read_usual_object
 
 __all__ = [
     "BATCH_CONTENT_TYPE",
@@ -64,7 +64,10 @@ def parse_batch(body: bytes) -> list[CloudEvent]:
 
 
 def to_structured(event: CloudEvent) -> bytes:
-    """Write one event as JSON; the bytes it was read from when there are any. Raises Invalid `EventTooLarge`."""
+    """Write one event as JSON; the bytes it was read from when there are any.
+
+    Raises Invalid `EventTooLarge`, and `BadJSON` or `InvalidUTF8` when the data is not what its form says.
+    """
     if event.envelope is not None:
         return event.envelope
     head = orjson.dumps(event.attributes())
@@ -149,4 +152,7 @@ def _read_octets(raw: str) -> bytes:
 def _data_member(event: CloudEvent, data: bytes) -> bytes:
     if event.data_form == "Octets":
         return b'"data_base64":"%b"' % base64.b64encode(data)
-    return b'"data":%b' % (data if event.data_form == "JSON" else orjson.dumps(data.decode()))
+    if event.data_form == "JSON":
+        check_json(data)
+        return b'"data":%b' % data
+    return b'"data":%b' % orjson.dumps(_decoded(data))

@@ -45,7 +45,7 @@ class CloudEvent:
     `time` is the RFC 3339 text as it came. `extensions` keep the JSON type of their values. `data` is what a body would
     hold: for `data_form` `JSON` the JSON text character by character, for `Text` UTF-8, for `Octets` anything; None
     when the event has no data. `data_form` says how it stands in a structured event: `JSON` as it is, `Text` as a
-    string, `Octets` in `data_base64`.
+    string, `Octets` in `data_base64`; `JSON` when there is none.
     """
 
     id: str
@@ -67,6 +67,8 @@ class CloudEvent:
         if self.extensions is not _NO_EXTENSIONS:
             object.__setattr__(self, "extensions", MappingProxyType(dict(self.extensions)))
             _check_extensions(self.extensions)
+        if self.data is None and self.data_form != "JSON":
+            object.__setattr__(self, "data_form", "JSON")
         if self.data is not None and len(self.data) > MAX_EVENT_BYTES:
             raise too_large(len(self.data))
 

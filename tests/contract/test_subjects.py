@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import fnmatch
 import re
+from itertools import product
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from jethook_contract.errors import Invalid
@@ -58,7 +59,7 @@ def test_a_type_is_spelled_so_that_nats_takes_it_literally(event_type: str, enco
 def test_every_legal_type_comes_back_from_its_subject(event_type: str) -> None:
     subject = events_subject("shop", event_type)
     assert event_type_of(subject) == event_type
-    assert re.fullmatch(r"jethook\.events\.shop(\.[!-)+\-/-=?-~]+)+", subject)
+    assert re.fullmatch(r"jethook\.events\.shop(\.[!-)+-\-/-=?-~]+)+", subject)
 
 
 @pytest.mark.parametrize(
@@ -160,16 +161,11 @@ def test_a_filter_matches_what_a_shell_pattern_matches(pattern: str, tokens: lis
     assert matches(pattern, subject) is expected
 
 
-@given(FILTERS, FILTERS, SEGMENTS)
-def test_what_the_covered_filter_matches_the_covering_one_matches(wide: str, narrow: str, tokens: list[str]) -> None:
-    assume(covers(wide, narrow) and matches(narrow, ".".join(tokens)))
-    assert matches(wide, ".".join(tokens))
-
-
-@given(FILTERS, FILTERS)
-def test_a_filter_that_does_not_cover_misses_something(wide: str, narrow: str) -> None:
-    assume(not covers(wide, narrow))
-    stars = [token.replace("*", "other") for token in narrow.split(".")]
-    tails = [["other"], ["other", "other"]] if stars[-1] == ">" else [[]]
-    heads = stars[:-1] if stars[-1] == ">" else stars
-    assert not all(matches(wide, ".".join([*heads, *tail])) for tail in tails)
+def test_a_filter_covers_another_exactly_when_it_matches_all_that_the_other_does() -> None:
+    # "c" stands for every token that no filter names; four tokens are one more than the longest filter has.
+    subjects = [".".join(tokens) for length in range(1, 5) for tokens in product("abc", repeat=length)]
+    heads = [".".join(tokens) for length in range(1, 4) for tokens in product("ab*", repeat=length)]
+    filters = [">", *heads, *(f"{head}.>" for head in heads if head.count(".") < 2)]
+    matched = {one: {subject for subject in subjects if matches(one, subject)} for one in filters}
+    wrong = [(a, b) for a, b in product(filters, filters) if covers(a, b) is not (matched[a] >= matched[b])]
+    assert wrong == []

@@ -1,12 +1,17 @@
 """The kube fixtures are a real API server of the pinned version."""
 
 import json
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 
+from hack.daemon import Daemon
 from hack.kubernetes import ApiServer
 
+ROOT = Path(__file__).parents[2]
 CONFIG_MAP = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "settings"}, "data": {"colour": "red"}}
 
 
@@ -55,6 +60,27 @@ def test_a_paused_server_answers_only_after_resume(own_kube: ApiServer) -> None:
         own_kube.kubectl("get", "namespaces", "--request-timeout=1s")
     own_kube.resume()
     assert "kube-system" in own_kube.kubectl("get", "namespaces").stdout
+
+
+@pytest.mark.api
+def test_up_and_down_work_from_the_command_line(tmp_path: Path) -> None:
+    folder = tmp_path / "cluster"
+    daemons = [Daemon("etcd", folder), Daemon("kube-apiserver", folder)]
+    assert _command_line("up", folder).strip() == str(folder / "kubeconfig")
+    try:
+        pids = [daemon.pid for daemon in daemons]
+        assert None not in pids
+        _command_line("up", folder)
+        assert [daemon.pid for daemon in daemons] == pids
+        assert "kube-system" in ApiServer(folder).kubectl("get", "namespaces").stdout
+    finally:
+        _command_line("down", folder)
+    assert [daemon.pid for daemon in daemons] == [None, None]
+
+
+def _command_line(command: str, folder: Path) -> str:
+    done = [sys.executable, "-m", "hack.kubernetes", command, "--dir", str(folder)]
+    return subprocess.run(done, cwd=ROOT, capture_output=True, text=True, timeout=100, check=True).stdout
 
 
 def _apply(kube: ApiServer, namespace: str, *, manager: str, colour: str) -> None:

@@ -40,6 +40,7 @@ async def test_a_paused_server_answers_only_after_resume(nats_server: NatsServer
         assert b"streams" in (await client.request("$JS.API.INFO", timeout=5)).data
 
 
+@pytest.mark.component
 async def test_a_small_store_refuses_a_large_stream(tmp_path: Path) -> None:
     server = NatsServer(tmp_path / "nats", jetstream_config="max_file_store: 1MB")
     server.start()

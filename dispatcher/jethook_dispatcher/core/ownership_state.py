@@ -44,8 +44,8 @@ class LossReason(Enum):
 class Timings:
     """The times of the rules, in seconds.
 
-    `valid_seconds` + `settle_seconds` < `dead_seconds` + `settle_seconds` is what keeps two owners apart: a member
-    stops at least `dead_seconds - valid_seconds` before a peer may call it dead.
+    `valid_seconds` < `dead_seconds` is what keeps two owners apart: a member stops at least their difference (3 s, less
+    what the clocks differ in rate) before a peer may fence it.
     """
 
     renew_seconds: float = 2.0

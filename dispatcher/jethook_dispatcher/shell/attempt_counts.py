@@ -7,6 +7,7 @@ from typing import Protocol
 import structlog
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
+from nats.js.api import KeyValueConfig
 from nats.js.errors import Error as JetStreamError
 from nats.js.errors import KeyNotFoundError, NotFoundError
 from nats.js.kv import KeyValue
@@ -32,15 +33,16 @@ class NonceSource(Protocol):
 
 
 class AttemptCountStore:
-    """Load and save the counts of one pool's Subscriptions.
+    """Load and save the counts of one pool's Subscriptions; `replicas` counts when the bucket is made here.
 
     Saving is the owner's alone: the caller checks that its grant still holds.
     """
 
-    def __init__(self, jetstream: JetStreamContext, *, pool: str, nonce: NonceSource) -> None:
+    def __init__(self, jetstream: JetStreamContext, *, pool: str, nonce: NonceSource, replicas: int = 1) -> None:
         self._jetstream = jetstream
         self._pool = pool
         self._nonce = nonce
+        self._replicas = replicas
         self._bucket: KeyValue | None = None
 
     async def load(self, part: PlanPart) -> AttemptCounts:
@@ -48,6 +50,7 @@ class AttemptCountStore:
 
         Raises Unavailable when NATS does not answer, Unavailable `NoStream` when the stream is missing.
         """
+        created = ""
         try:
             created = await self._stream_created(part.stream)
             bucket = await self._open()
@@ -81,7 +84,13 @@ class AttemptCountStore:
 
     async def _open(self) -> KeyValue:
         if self._bucket is None:
-            self._bucket = await self._jetstream.key_value(retries_bucket(self._pool))
+            name = retries_bucket(self._pool)
+            try:
+                self._bucket = await self._jetstream.key_value(name)
+            except NotFoundError:
+                self._bucket = await self._jetstream.create_key_value(
+                    KeyValueConfig(bucket=name, history=1, replicas=self._replicas)
+                )
         return self._bucket
 
     async def _stream_created(self, stream: str) -> str:

@@ -23,3 +23,18 @@ class Clock:
     def now() -> datetime:
         """Give the wall clock as an aware UTC datetime."""
         return datetime.now(UTC)
+
+
+class LoopLoad:
+    """Measure how busy the thread of the event loop is."""
+
+    def __init__(self) -> None:
+        self._cpu = time.thread_time()
+        self._wall = time.monotonic()
+
+    def percent(self) -> int:
+        """Give the busy share since the last call, 0 to 100."""
+        cpu, wall = time.thread_time(), time.monotonic()
+        share = (cpu - self._cpu) / (wall - self._wall) if wall > self._wall else 0.0
+        self._cpu, self._wall = cpu, wall
+        return max(0, min(100, round(100 * share)))

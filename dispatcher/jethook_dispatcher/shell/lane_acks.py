@@ -22,7 +22,7 @@ _log = structlog.get_logger(__name__)
 
 
 class Acks:
-    """Answer messages; what cannot be said is left to `ack_wait`, after which the server hands the message out again."""
+    """Answer messages; what cannot be said is left to `ack_wait`: the server then hands the message out again."""
 
     def __init__(self, client: Client) -> None:
         self._client = client

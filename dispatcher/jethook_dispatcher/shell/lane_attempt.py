@@ -123,13 +123,9 @@ class AttemptRunner:
         await self.acks.terminate(held, reason=death.reason)
         if source.counts is not None:
             source.counts.forget(held.handed.sequence)
-        self.reporter.dead_lettered(
-            source.part, reason=death.reason, message=death.last_error, at=self.clock.now()
-        )
+        self.reporter.dead_lettered(source.part, reason=death.reason, message=death.last_error, at=self.clock.now())
 
-    def _report(
-        self, source: Source, *, subject: _Subject, outcome: Outcome, next_attempt_at: datetime | None
-    ) -> None:
+    def _report(self, source: Source, *, subject: _Subject, outcome: Outcome, next_attempt_at: datetime | None) -> None:
         self.reporter.attempted(
             AttemptReport(
                 part=source.part,

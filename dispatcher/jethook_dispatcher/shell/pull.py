@@ -47,7 +47,14 @@ class Puller:
     """
 
     def __init__(
-        self, client: Client, *, stream: str, consumer: str, clock: MonotonicClock, on_message: OnMessage, on_room: OnRoom
+        self,
+        client: Client,
+        *,
+        stream: str,
+        consumer: str,
+        clock: MonotonicClock,
+        on_message: OnMessage,
+        on_room: OnRoom,
     ) -> None:
         self.asked = 0
         self._client = client
@@ -81,7 +88,7 @@ class Puller:
         await self._client.publish(self._subject, json.dumps(request).encode(), reply=self._inbox.subject)
 
     async def reset(self) -> None:
-        """Forget what was asked for and close the inbox: after a reconnect, a lapse or a stop; the next ask opens one."""
+        """Forget what was asked for and close the inbox; the next ask opens another."""
         inbox, self._inbox, self.asked = self._inbox, None, 0
         if inbox is not None and not self._client.is_closed:
             await inbox.unsubscribe()
@@ -92,7 +99,7 @@ class Puller:
         if inbox is not None and self._client.is_connected:
             try:
                 async with asyncio.timeout(_LATE_SECONDS):
-                    await inbox.drain()
+                    await inbox.drain()  # type: ignore[no-untyped-call]  # nats-py leaves it untyped
             except (NatsError, TimeoutError) as exc:
                 _log.warning("inbox not drained", consumer=self._consumer, error=type(exc).__name__)
         self.asked = 0

@@ -34,8 +34,8 @@ def faults(error: ValidationError, *, model: type[BaseModel]) -> str:
 
 def _own(found: list[ErrorDetails]) -> list[ErrorDetails]:
     """Leave out that a list is too short when that is so only because pydantic does not count its faulty entries."""
-    places = {details["loc"][:-1] for details in found} | {details["loc"][:-2] for details in found}
-    return [details for details in found if details["type"] != "too_short" or details["loc"] not in places]
+    above = {details["loc"][:depth] for details in found for depth in range(len(details["loc"]))}
+    return [details for details in found if details["type"] != "too_short" or details["loc"] not in above]
 
 
 def _fault(details: ErrorDetails, model: type[BaseModel]) -> str:
@@ -45,7 +45,8 @@ def _fault(details: ErrorDetails, model: type[BaseModel]) -> str:
 
 
 def _path(loc: tuple[int | str, ...]) -> str:
-    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in loc).removeprefix(".")
+    steps = (f"[{step}]" if isinstance(step, int) else f".{_short(step)}" for step in loc)
+    return "".join(steps).removeprefix(".")
 
 
 def _text(details: ErrorDetails, model: type[BaseModel]) -> str:
@@ -76,7 +77,10 @@ def _unknown(name: str, known: list[str]) -> str:
 
 
 def _shown(value: object) -> str:
-    text = json.dumps(value)
+    return _short(json.dumps(value))
+
+
+def _short(text: str) -> str:
     return text if len(text) <= _MAX_SHOWN_CHARACTERS else text[: _MAX_SHOWN_CHARACTERS - 3] + "..."
 
 

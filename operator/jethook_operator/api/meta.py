@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, GetJsonSchemaHandler, ValidationInfo, model_validator
 from pydantic.alias_generators import to_camel
 from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema, PydanticCustomError
+from pydantic_core import CoreSchema
 
 from jethook_operator.api.rules import ListType, Rule, spelled, with_rules
 
@@ -33,8 +33,8 @@ SecretKey = Annotated[str, Field(min_length=1, max_length=253), _SECRET_KEY_RULE
 class ApiModel(BaseModel):
     """Read strictly what a user wrote: unknown fields, wrong types and broken rules are refused.
 
-    In YAML names are camelCase, in Python snake_case. As the API server does, a null counts as left out where the
-    field has a default, and is refused elsewhere.
+    In YAML names are camelCase, in Python snake_case. As the API server does, a null in YAML counts as left out, and
+    20.0 or 1e2 as an integer.
     """
 
     model_config = ConfigDict(
@@ -44,19 +44,17 @@ class ApiModel(BaseModel):
         alias_generator=to_camel,
         populate_by_name=True,
         use_attribute_docstrings=True,
+        hide_input_in_errors=True,
     )
     rules: ClassVar[tuple[Rule, ...]] = ()
 
     @model_validator(mode="before")
     @classmethod
-    def _without_nulls(cls, data: Any, info: ValidationInfo) -> Any:
-        if info.mode != "json" or not isinstance(data, dict) or None not in data.values():
+    def _read_as_kubernetes_does(cls, data: Any, info: ValidationInfo) -> Any:
+        if info.mode != "json" or not isinstance(data, dict):
             return data
-        defaults = {field.alias: field.get_default() for field in cls.model_fields.values() if not field.is_required()}
-        for key, value in data.items():
-            if value is None and defaults.get(key) is None and cls.model_config.get("extra") == "forbid":
-                raise PydanticCustomError("null", "{key} must not be null; remove it or give a value", {"key": key})
-        return {key: value for key, value in data.items() if value is not None}
+        known = {field.alias for field in cls.model_fields.values()}
+        return {key: _whole(value) for key, value in data.items() if value is not None or key not in known}
 
     @model_validator(mode="after")
     def _keep_rules(self) -> Self:
@@ -69,6 +67,10 @@ class ApiModel(BaseModel):
         json_schema = handler(schema)
         handler.resolve_ref_schema(json_schema).update(with_rules({}, cls.rules))
         return json_schema
+
+
+def _whole(value: Any) -> Any:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 class StatusModel(ApiModel):

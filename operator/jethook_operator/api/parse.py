@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import json
 from collections.abc import Mapping
 from typing import Any
 
-import orjson
 from pydantic import ValidationError
 
 from jethook_contract.errors import Invalid
@@ -43,10 +44,14 @@ def parse(raw: Mapping[str, Any]) -> WebhookEndpoint | Subscription | Dispatcher
 
 
 def _as_json(raw: Mapping[str, Any]) -> bytes:
-    """Spell the object as the API server gets it: as JSON, in which a YAML date is a string."""
+    """Spell the object as the API server gets it: as JSON, in which a YAML date is a string and a key is one too."""
     try:
-        return orjson.dumps(dict(raw))
-    except orjson.JSONEncodeError as exc:
-        raise Invalid(
-            REASON, f"the object cannot be written as JSON: {exc}; use text as keys and plain values"
-        ) from exc
+        return json.dumps(dict(raw), allow_nan=False, ensure_ascii=False, default=_spelled_date).encode()
+    except (TypeError, ValueError, RecursionError) as exc:
+        raise Invalid(REASON, f"the object cannot be written as JSON: {exc}; use plain values") from exc
+
+
+def _spelled_date(value: object) -> str:
+    if isinstance(value, dt.date):
+        return value.isoformat()
+    raise TypeError(f"{type(value).__name__} is no JSON type")

@@ -12,6 +12,7 @@ from jethook_contract.errors import Bug, Invalid, JethookError, Waiting
 from jethook_operator.core.status import Condition
 
 WAITING_SECONDS = 300.0  # a reference's arrival is the next try; this is for an arrival that nobody told of
+MAX_MESSAGE_CHARACTERS = 1024  # of an event; a condition would take more
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,11 +45,12 @@ def verdict_of(error: JethookError) -> Verdict:
     """Map an error to a status. Invalid: Stalled. Waiting and Unavailable: Reconciling. A Bug is raised again."""
     if isinstance(error, Bug):
         raise error
-    ready = Condition(type="Ready", status="False", reason=error.reason, message=error.message)
-    event = EventNote(severity="Warning", reason=error.reason, message=error.message)
+    message = error.message[:MAX_MESSAGE_CHARACTERS]
+    ready = Condition(type="Ready", status="False", reason=error.reason, message=message)
+    event = EventNote(severity="Warning", reason=error.reason, message=message)
     if isinstance(error, Invalid):
-        stalled = Condition(type="Stalled", status="True", reason=error.reason, message=error.message)
+        stalled = Condition(type="Stalled", status="True", reason=error.reason, message=message)
         return Verdict(conditions=(ready, stalled), event=event)
-    reconciling = Condition(type="Reconciling", status="True", reason=error.reason, message=error.message)
+    reconciling = Condition(type="Reconciling", status="True", reason=error.reason, message=message)
     again = WAITING_SECONDS if isinstance(error, Waiting) else None
     return Verdict(conditions=(ready, reconciling), event=event, requeue_seconds=again)

@@ -78,7 +78,11 @@ def _message(inputs: EndpointInputs) -> str:
         return "accepted; no Subscription refers to it yet"
     if missing:
         return f"{count - len(missing)} of {_subscriptions(count)} in place; not yet: {', '.join(missing[:3])}"
-    return f"{_subscriptions(count)}, consumers and plan in place" if count > 1 else "1 subscription, consumer and plan in place"
+    return (
+        f"{_subscriptions(count)}, consumers and plan in place"
+        if count > 1
+        else "1 subscription, consumer and plan in place"
+    )
 
 
 def _subscriptions(count: int) -> str:

@@ -47,7 +47,9 @@ def decide_filters(consumer: ObservedConsumer | None, *, wanted: tuple[str, ...]
     if consumer is None:
         return Filters(wanted=wanted)
     kept = {one.filter_subject: one for one in consumer.retired if not _done(one, consumer=consumer)}
-    kept |= {one: RetiredType(filter_subject=one, last_sequence=last_sequence) for one in removed(consumer, wanted=wanted)}
+    kept |= {
+        one: RetiredType(filter_subject=one, last_sequence=last_sequence) for one in removed(consumer, wanted=wanted)
+    }
     retired = tuple(kept[subject] for subject in sorted(kept) if not _covered(subject, by=wanted))
     return Filters(wanted=wanted, retired=retired)
 

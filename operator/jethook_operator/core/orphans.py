@@ -6,7 +6,6 @@ take more than a fifth of more than ten things at once.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -37,7 +36,7 @@ class OrphanInputs:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrphanDecision:
-    """`mark`: newly orphaned; `adopt`: alive again; `remove` and `remove_parts`: to go now; `held`: why something stays."""
+    """`mark`: newly orphaned; `adopt`: alive again; `remove`, `remove_parts`: to go now; `held`: why some stay."""
 
     mark: tuple[Owned, ...] = ()
     adopt: tuple[Owned, ...] = ()
@@ -51,21 +50,18 @@ def decide_orphans(inputs: OrphanInputs) -> OrphanDecision:
     gone = [(owned, since) for owned, since in inputs.found if owned not in inputs.alive]
     due = tuple(owned for owned, since in gone if since is not None and inputs.now - since >= inputs.grace)
     parts = tuple(place for owned, place in inputs.parts if owned not in inputs.alive)
-    held = (
-        *_held("consumers", due, total=len(inputs.found), percent=inputs.hold_percent),
-        *_held("plan parts", parts, total=len(inputs.parts), percent=inputs.hold_percent),
-    )
+    held = _held("consumers", len(due), total=len(inputs.found), percent=inputs.hold_percent)
+    parts_held = _held("plan parts", len(parts), total=len(inputs.parts), percent=inputs.hold_percent)
     return OrphanDecision(
         mark=tuple(owned for owned, since in gone if since is None),
         adopt=tuple(owned for owned, since in inputs.found if owned in inputs.alive and since is not None),
-        remove=() if any("consumers" in one for one in held) else due,
-        remove_parts=() if any("plan parts" in one for one in held) else parts,
-        held=held,
+        remove=() if held else due,
+        remove_parts=() if parts_held else parts,
+        held=tuple(one for one in (held, parts_held) if one),
     )
 
 
-def _held(what: str, going: Iterable[object], *, total: int, percent: int) -> tuple[str, ...]:
-    count = len(tuple(going))
+def _held(what: str, count: int, *, total: int, percent: int) -> str:
     if total <= HOLD_ABOVE or count * 100 <= total * percent:
-        return ()
-    return (f"{count} of {total} {what} have no Subscription any more; none was removed (more than {percent} %)",)
+        return ""
+    return f"{count} of {total} {what} have no object any more; none was removed, since that is more than {percent} %"

@@ -1,4 +1,4 @@
-"""What an endpoint refers to: the values of Secrets, with an error that names field, fault and cure when one is missing."""
+"""What an endpoint refers to: the values of Secrets, or an error that names field, fault and cure."""
 
 from __future__ import annotations
 
@@ -24,7 +24,9 @@ _HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]+")
 
 def secret_names(endpoint: WebhookEndpoint) -> tuple[str, ...]:
     """List the Secrets that an endpoint refers to, sorted."""
-    headers = {header.value_from.secret_key_ref.name for header in endpoint.spec.headers if header.value_from is not None}
+    headers = {
+        header.value_from.secret_key_ref.name for header in endpoint.spec.headers if header.value_from is not None
+    }
     return tuple(sorted(headers | {signing.secret_ref.name for signing in endpoint.spec.signing}))
 
 
@@ -37,6 +39,16 @@ def resolve(endpoint: WebhookEndpoint, *, secrets: Secrets) -> PlanSecrets:
             for position, signing in enumerate(endpoint.spec.signing)
         ),
     )
+
+
+def rotation_message(endpoint: WebhookEndpoint, *, secrets: PlanSecrets) -> str:
+    """Say what signs now that the value of a Secret changed."""
+    signing = endpoint.spec.signing
+    if not signing:
+        return "now sending the new header values from Secrets"
+    previous = "; previous stays valid" if any(len(one.keys) > 1 for one in secrets.signing) else ""
+    of = ", ".join(dict.fromkeys(one.secret_ref.name for one in signing))
+    return f"now signing with key {CURRENT_KEY} of Secret {of}{previous}"
 
 
 def _headers(endpoint: WebhookEndpoint, *, secrets: Secrets) -> list[tuple[str, SecretStr]]:

@@ -123,7 +123,10 @@ def _route(inputs: SubscriptionInputs) -> _Route:
         pool = _pool(endpoint, inputs=inputs)
     except Waiting as missing:
         return _withheld(missing, pool=names.DEFAULT_POOL)
-    for what, suspend in (("this Subscription", inputs.subscription.spec.suspend), ("its endpoint", endpoint.spec.suspend)):
+    for what, suspend in (
+        ("this Subscription", inputs.subscription.spec.suspend),
+        ("its endpoint", endpoint.spec.suspend),
+    ):
         if suspend:
             message = f"{what} is suspended (spec.suspend); consumer and plan are in place, the backlog waits"
             return _Route(state="Suspended", pool=pool, verdict=programmed(message, reason="Suspended"))
@@ -167,9 +170,7 @@ def _of_endpoint(error: Waiting, *, endpoint: WebhookEndpoint) -> Waiting:
 
 
 def _withheld(error: JethookError, *, pool: str) -> _Route:
-    return _Route(
-        state="Withheld", pool=pool, reason=error.reason, message=error.message, verdict=verdict_of(error)
-    )
+    return _Route(state="Withheld", pool=pool, reason=error.reason, message=error.message, verdict=verdict_of(error))
 
 
 def _part(inputs: SubscriptionInputs, *, filters: Filters, route: _Route) -> PlanPart:

@@ -39,5 +39,4 @@ def _bucket(bucket: str, *, replicas: int) -> dict[str, Any]:
         "deny_delete": True,
         "allow_msg_ttl": True,
         "duplicate_window": DUPLICATE_WINDOW_SECONDS * NANOSECONDS,
-        "max_consumers": 10_000,
     }

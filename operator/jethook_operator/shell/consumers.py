@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
@@ -25,6 +26,7 @@ class Consumers:
         self._install_id = install_id
         self._known: dict[str, dict[str, dict[str, Any]]] = {}  # stream -> consumer -> its info
         self._loads: list[tuple[str, set[str]]] = []  # what changes while a list is under way is newer than the list
+        self._first_load = asyncio.Lock()
 
     def forget(self) -> None:
         """Drop all that is known."""
@@ -47,15 +49,22 @@ class Consumers:
             if name.startswith(names.SUBSCRIPTION_CONSUMER_PREFIX) and self._owner(info) == self._install_id
         }
 
+    def sweeps(self, stream: str) -> tuple[str, ...]:
+        """List the Subscriptions whose removal was under way on a stream when it was loaded."""
+        prefix = names.SWEEP_CONSUMER_PREFIX
+        ours = (name for name, info in self._known.get(stream, {}).items() if self._owner(info) == self._install_id)
+        return tuple(name.removeprefix(prefix) for name in ours if name.startswith(prefix))
+
     async def observe(self, stream: str, subscription: str) -> ObservedConsumer | None:
         """Give a Subscription's consumer as it was last seen, or None; raises Invalid OtherInstall.
 
         Good enough to see that nothing is to be done; before a change, `observe_fresh`.
         """
-        if stream not in self._known:
-            await self.load(stream)
+        async with self._first_load:
+            if stream not in self._known:
+                await self.load(stream)
         name = names.subscription_consumer(subscription)
-        return self._checked(name, self._known[stream].get(name))
+        return self._checked(name, self._known.get(stream, {}).get(name))
 
     async def observe_fresh(self, stream: str, subscription: str) -> ObservedConsumer | None:
         """Ask NATS for a Subscription's consumer, or give None; raises Invalid OtherInstall."""

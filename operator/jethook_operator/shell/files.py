@@ -13,6 +13,7 @@ from watchfiles import awatch
 
 from jethook_contract.errors import Invalid
 from jethook_operator.core.resources import Key, SecretValue
+from jethook_operator.shell.files_document import Document, default_pool
 from jethook_operator.shell.files_folder import Folder, Reading
 from jethook_operator.shell.provider import Intake
 from jethook_operator.shell.store import KINDS
@@ -27,6 +28,7 @@ class FilesProvider:
 
     def __init__(self, path: Path, *, intake: Intake, pool_namespace: str) -> None:
         self._path = path
+        self._pool_namespace = pool_namespace
         self._folder = Folder(path, pool_namespace=pool_namespace)
         self._intake = intake
         self._known: set[Key] = set()
@@ -37,6 +39,7 @@ class FilesProvider:
         if not self._path.is_dir():
             raise Invalid("NoFolder", f"{self._path} is no folder; give one with --files")
         await self._read()
+        self._intake.mark_gathered()
         while True:
             try:
                 async for _ in awatch(self._path, rust_timeout=_LOOK_AGAIN_MILLISECONDS, yield_on_timeout=True):
@@ -49,12 +52,13 @@ class FilesProvider:
     async def _read(self) -> None:
         reading = await asyncio.to_thread(self._folder.read)
         self._report(reading)
-        for document in reading.documents:
+        documents = self._with_default_pool(reading)
+        for document in documents:
             if isinstance(document.content, SecretValue):
                 self._intake.put_secret(document.content)
             else:
                 self._intake.put(document.content)
-        present = {document.key for document in reading.documents}
+        present = {document.key for document in documents}
         if reading.faults:
             self._known |= present
             return
@@ -63,6 +67,12 @@ class FilesProvider:
         self._known = present
         for kind in KINDS:
             self._intake.mark_synced(kind)
+
+    def _with_default_pool(self, reading: Reading) -> tuple[Document, ...]:
+        # A file with a fault may be the one with the pool, and its egress rules.
+        if reading.faults or any(one.key.kind == "DispatcherPool" for one in reading.documents):
+            return reading.documents
+        return (*reading.documents, default_pool(self._pool_namespace))
 
     def _report(self, reading: Reading) -> None:
         if reading.faults == self._faults:

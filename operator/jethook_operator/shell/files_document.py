@@ -17,7 +17,7 @@ import yaml
 from pydantic import SecretStr
 
 from jethook_contract.errors import Invalid
-from jethook_contract.names import SECRET_LABEL
+from jethook_contract.names import DEFAULT_POOL, SECRET_LABEL
 from jethook_operator.core.resources import Key, SecretValue
 
 MAX_FILE_BYTES = 4 * 1024 * 1024
@@ -66,6 +66,13 @@ def read_documents(data: bytes, *, file: str, pool_namespace: str) -> tuple[Docu
         for place, content in pairs
         if content is not None and (document := _document(content, place, pool_namespace)) is not None
     )
+
+
+def default_pool(namespace: str) -> Document:
+    """Make the pool `default`, which is there when no file names a pool."""
+    raw = {"apiVersion": _API_VERSION, "kind": "DispatcherPool", "spec": {}}
+    metadata = {"name": DEFAULT_POOL, "namespace": namespace, "generation": _generation(raw)}
+    return Document("built in", Key("DispatcherPool", namespace, DEFAULT_POOL), {**raw, "metadata": metadata})
 
 
 def _starts(text: str, file: str) -> Iterator[int]:

@@ -93,7 +93,8 @@ def _error(subject: str, error: Json) -> JethookError:
     code, text = error.get("err_code", 0), error.get("description", "")
     if code in _NO_ROOM:
         return Unavailable(
-            "NoQuota", f"NATS has no room left for {subject.rpartition('.')[2]} ({text}); raise its storage or lower the sizes"
+            "NoQuota",
+            f"NATS has no room left for {subject.rpartition('.')[2]} ({text}); raise its storage or lower the sizes",
         )
     if code in _ALREADY_THERE:
         return Unavailable("NATSConflict", f"{subject}: made by somebody else in this moment ({text}); looking again")

@@ -45,11 +45,15 @@ class KubernetesProvider:
         for collection in COLLECTIONS.values():
             await self._list_at_last(collection)
         await self._ensure_default_pool()
-        self._intake.announce_all()
+        self._intake.mark_gathered()
         _log.info("synced", **{kind: len(tuple(self._intake.store.keys(kind))) for kind in COLLECTIONS})
-        async with asyncio.TaskGroup() as group:
-            group.create_task(Watches(login=self._login, observer=self._observe).run())
-            group.create_task(self._resync())
+        watches = Watches(login=self._login, observer=self._observe)
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(watches.run())
+                group.create_task(self._resync())
+        except* Unavailable as failures:
+            raise failures.exceptions[0] from None
 
     def _observe(self, kind: Kind, event_type: str | None, raw: dict[str, Any]) -> None:
         if event_type == "DELETED":

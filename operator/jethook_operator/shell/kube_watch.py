@@ -7,6 +7,7 @@ signals. Only `on.event` is used: handlers for create and update write to each o
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import Callable, Coroutine
 from typing import Any, Protocol
@@ -17,6 +18,7 @@ from jethook_contract.errors import Unavailable
 from jethook_operator.core.resources import Kind
 from jethook_operator.shell.kube_kinds import COLLECTIONS, Collection
 
+_STOP_SECONDS = 10.0
 Json = dict[str, Any]
 Login = Callable[[], Coroutine[Any, Any, kopf.ConnectionInfo]]
 
@@ -34,35 +36,36 @@ class Watches:
     def __init__(self, *, login: Login, observer: Observer) -> None:
         self._login = login
         self._observer = observer
+        self._stop: Callable[[], None] = lambda: None
 
     async def run(self) -> None:
         """Watch; raise Unavailable `WatchEnded` when kopf gives up, as it does on a CRD that is removed."""
         loop = asyncio.get_running_loop()
         ended: asyncio.Future[BaseException | None] = loop.create_future()
-        stop = threading.Event()
-
-        def tell(outcome: BaseException | None) -> None:
-            if not ended.done():
-                ended.set_result(outcome)
-
-        def work() -> None:
-            outcome: BaseException | None = None
-            try:
-                asyncio.run(self._operate(loop, stop))
-            except BaseException as exc:  # noqa: BLE001 -- the top of a thread: its end is told, whatever it was
-                outcome = exc
-            loop.call_soon_threadsafe(tell, outcome)
-
-        thread = threading.Thread(target=work, name="kopf", daemon=True)
+        thread = threading.Thread(target=self._work, args=(loop, ended), name="kopf", daemon=True)
         thread.start()
         try:
             outcome = await asyncio.shield(ended)
-        finally:
-            stop.set()
+        except asyncio.CancelledError:
+            self._stop()
+            await asyncio.wait({ended}, timeout=_STOP_SECONDS)
+            raise
         cause = str(outcome or "no reason given")
         raise Unavailable("WatchEnded", f"the watches of the Kubernetes API ended: {cause}") from outcome
 
-    async def _operate(self, main_loop: asyncio.AbstractEventLoop, stop: threading.Event) -> None:
+    def _work(self, main_loop: asyncio.AbstractEventLoop, ended: asyncio.Future[BaseException | None]) -> None:
+        outcome: BaseException | None = None
+        try:
+            asyncio.run(self._operate(main_loop))
+        except BaseException as exc:  # noqa: BLE001 -- the top of a thread: its end is told, whatever it was
+            outcome = exc
+        with contextlib.suppress(RuntimeError):  # the other loop has gone: nobody asks any more
+            main_loop.call_soon_threadsafe(ended.set_result, outcome)
+
+    async def _operate(self, main_loop: asyncio.AbstractEventLoop) -> None:
+        # An event of this loop, not of threading: kopf would wait for the latter in a thread that nothing ends.
+        stop, own_loop = asyncio.Event(), asyncio.get_running_loop()
+        self._stop = lambda: _call_in(own_loop, stop.set)
         registry = kopf.OperatorRegistry()
         for collection in COLLECTIONS.values():
             _register(registry, collection, main_loop=main_loop, observer=self._observer)
@@ -71,9 +74,12 @@ class Watches:
         async def login(**_: Any) -> kopf.ConnectionInfo:
             return await self._login()
 
-        await kopf.operator(
-            registry=registry, settings=_settings(), clusterwide=True, standalone=True, stop_flag=stop
-        )  # fmt: skip
+        await kopf.operator(registry=registry, settings=_settings(), clusterwide=True, standalone=True, stop_flag=stop)
+
+
+def _call_in(loop: asyncio.AbstractEventLoop, call: Callable[[], None]) -> None:
+    with contextlib.suppress(RuntimeError):  # the loop is closed: it has ended already
+        loop.call_soon_threadsafe(call)
 
 
 def _register(

@@ -1,7 +1,7 @@
 """Objects with their statuses in NATS, where no Kubernetes API holds them; and events as lines of the log.
 
 Each object is JSON in the bucket `jethook-objects` at `<kind>.<namespace>.<name>`, as the Kubernetes API would show it.
-Secrets are never there.
+Secrets are never there. The reconciler makes the bucket.
 """
 
 from __future__ import annotations
@@ -9,20 +9,18 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 import structlog
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
-from nats.js.api import KeyValueConfig
-from nats.js.errors import BucketNotFoundError, KeyNotFoundError, NoKeysError, NotFoundError
+from nats.js.errors import BucketNotFoundError, KeyNotFoundError, NoKeysError
 from nats.js.kv import KeyValue
 
 from jethook_contract.errors import Unavailable
 from jethook_contract.names import OBJECTS_BUCKET
 from jethook_operator.core.resources import Key
 from jethook_operator.core.status import StatusPatch
-from jethook_operator.shell.events import Severity
 from jethook_operator.shell.objects_status import status_document
 from jethook_operator.shell.store import KINDS, Raw, ResourceStore
 
@@ -68,10 +66,10 @@ class ObjectsSink:
         self._last.pop(key, None)
 
     async def keys(self) -> tuple[Key, ...]:
-        """List the objects in the bucket; raises Unavailable."""
+        """List the objects in the bucket, none when it is not there yet; raises Unavailable."""
         try:
             found = await (await self._bucket()).keys()
-        except NoKeysError:
+        except (NoKeysError, BucketNotFoundError):
             return ()
         except (NatsError, TimeoutError) as exc:
             raise self._unavailable(exc) from exc
@@ -84,10 +82,7 @@ class ObjectsSink:
 
     async def _bucket(self) -> KeyValue:
         if self._kv is None:
-            try:
-                self._kv = await self._js.key_value(OBJECTS_BUCKET)
-            except (BucketNotFoundError, NotFoundError):
-                self._kv = await self._js.create_key_value(KeyValueConfig(bucket=OBJECTS_BUCKET))
+            self._kv = await self._js.key_value(OBJECTS_BUCKET)
         return self._kv
 
     async def _read(self, bucket: KeyValue, key: Key) -> Mapping[str, Any]:
@@ -107,7 +102,7 @@ class ObjectsSink:
 class EventLog:
     """Record events as lines of the log."""
 
-    def record(self, key: Key, *, uid: str, severity: Severity, reason: str, message: str) -> None:  # noqa: ARG002 -- the Protocol's argument
+    def record(self, key: Key, *, uid: str, severity: Literal["Normal", "Warning"], reason: str, message: str) -> None:  # noqa: ARG002 -- the Protocol's argument
         """Record one event on an object."""
         write = _log.warning if severity == "Warning" else _log.info
         write("object_event", kind=key.kind, namespace=key.namespace, name=key.name, reason=reason, message=message)

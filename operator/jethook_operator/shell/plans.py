@@ -61,6 +61,8 @@ class Plans:
 
     async def ensure_pool(self, plan: PoolPlan) -> None:
         """Have the buckets of a pool and its settings in the plan."""
+        if self._loaded and self._pools.get(plan.pool) == plan:
+            return
         bucket = await self._open(plan.pool)
         if self._pools.get(plan.pool) != plan:
             await _put(bucket, names.POOL_KEY, plan.encode())
@@ -80,9 +82,9 @@ class Plans:
 
     async def put(self, place: Place, part: PlanPart) -> bool:
         """Have this part at its place; False when it was there."""
-        bucket = await self._open(place.pool)
-        if self._parts.get(place) == part:
+        if self._loaded and self._parts.get(place) == part:
             return False
+        bucket = await self._open(place.pool)
         await _put(bucket, place.key, part.encode())
         self._add(place, part)
         return True
@@ -95,6 +97,8 @@ class Plans:
             self._drop(place)
 
     async def _open(self, pool: str) -> KeyValue:
+        if not self._api.client.is_connected:
+            raise unreachable()  # nats-py would keep the write and send it whenever it is connected again
         if (known := self._buckets.get(pool)) is not None:
             return known
         await ensure_pool_buckets(pool, streams=self._streams, replicas=self._replicas)
@@ -113,7 +117,7 @@ class Plans:
                             return
                         self._learn(Place(pool=pool, key=entry.key), entry.value or b"")
                 finally:
-                    await watcher.stop()
+                    await watcher.stop()  # type: ignore[no-untyped-call]  # nats-py leaves it without annotations
         except (nats.errors.Error, TimeoutError) as exc:
             raise unreachable() from exc
 
@@ -156,7 +160,7 @@ def seal(part: PlanPart, *, secrets: PlanSecrets, ring: KeyRing, old: PlanPart |
 
 
 def rotated(new: PlanPart, *, secrets: PlanSecrets, ring: KeyRing, old: PlanPart | None) -> bool:
-    """Tell whether the values of Secrets changed under an endpoint that did not (a change of the ring's key is none)."""
+    """Tell whether Secrets changed under an endpoint that did not; a change of the ring's own key is none."""
     if old is None or not old.sealed or not new.sealed or old.secrets_digest == new.secrets_digest:
         return False
     if old.endpoint != new.endpoint:
@@ -182,6 +186,8 @@ async def _mapped(call: Awaitable[Result]) -> Result:
     try:
         return await call
     except nats.js.errors.APIError as exc:
-        raise Unavailable("NATSRefused", f"the plan cannot be written: {exc.description} (err_code {exc.err_code})") from exc
+        raise Unavailable(
+            "NATSRefused", f"the plan cannot be written: {exc.description} (err_code {exc.err_code})"
+        ) from exc
     except (nats.errors.Error, TimeoutError) as exc:
         raise unreachable() from exc

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Protocol
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 from jethook_operator.core.resources import Key, Kind, ResourceReader, SecretValue
+from jethook_operator.shell.reconciler import EventRecorder, StatusSink
 from jethook_operator.shell.store import Raw, ResourceStore, key_of
 
 Notify = Callable[[Key], None]
+MakeIntake = Callable[[ResourceStore], "Intake"]
 
 
 class Affected(Protocol):
@@ -25,6 +29,24 @@ class Provider(Protocol):
         """Gather; raise a JethookError only when the process had better start anew."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surface:
+    """What the process has towards its users: where objects come from, and where statuses and events go.
+
+    `before` and `after` surround each reconcile. `background` runs as long as the process. `forget` is called when
+    NATS may have changed unseen; `close` in the end.
+    """
+
+    provider: Provider
+    status: StatusSink
+    events: EventRecorder
+    before: Callable[[Key], Awaitable[None]]
+    after: Callable[[Key], Awaitable[None]]
+    background: Callable[[], Coroutine[Any, Any, None]]
+    forget: Callable[[], None]
+    close: Callable[[], Awaitable[None]]
+
+
 class Intake:
     """Put what a provider sees into the store, and notify of each key that has to be reconciled for it.
 
@@ -35,6 +57,8 @@ class Intake:
         self._store = store
         self._affected = affected
         self._notify = notify
+        self._gathered = asyncio.Event()
+        self._synced = asyncio.Event()
 
     @property
     def store(self) -> ResourceStore:
@@ -62,6 +86,24 @@ class Intake:
     def mark_synced(self, kind: Kind) -> None:
         """Note that all objects of a kind have been put."""
         self._store.mark_synced(kind)
+        if self._store.synced:
+            self._synced.set()
+
+    def mark_gathered(self) -> None:
+        """Note that the first look is over, be it complete or not: reconciles may start."""
+        self._gathered.set()
+
+    async def gathered(self) -> None:
+        """Wait until the first look is over."""
+        await self._gathered.wait()
+
+    async def synced(self) -> None:
+        """Wait until every kind has been listed completely."""
+        await self._synced.wait()
+
+    def announce(self, key: Key) -> None:
+        """Have one object reconciled."""
+        self._notify(key)
 
     def announce_all(self) -> None:
         """Have every object reconciled."""

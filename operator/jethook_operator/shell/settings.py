@@ -18,8 +18,7 @@ class OperatorSettings:
     `plan_keys_dir`: holds one file a pool, named as the pool, with Fernet keys, one a line. `orphan_grace_seconds`:
     how long a consumer outlives its object. `events_max_bytes`: room that an events stream reserves; None takes the
     product's default. `kubeconfig` and `context`: None means the Pod's own account, or else the usual kubeconfig.
-    `resync_seconds`: every object is looked at again that often. `workers`: reconciles at once. `health_port`: None
-    serves no health check.
+    `resync_seconds`: every object is looked at again that often. `workers`: reconciles at once.
     """
 
     install_id: str
@@ -36,4 +35,3 @@ class OperatorSettings:
     context: str | None = None
     resync_seconds: float = 600.0
     workers: int = 8
-    health_port: int | None = None

@@ -1,7 +1,8 @@
-"""Streams: those of a namespace (events, dead letters) and the attempts log; made, compared, updated, never taken over."""
+"""Streams: events and dead letters of a namespace, and the attempts log; made, updated, never taken over."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,7 @@ EVENT_MAX_BYTES = 768 * 1024
 HEADERS_MAX_BYTES = 64 * 1024
 MAX_CONSUMERS = 10_000  # any positive number lifts the server's own bound of 1,000
 DUPLICATE_WINDOW_SECONDS = 120
+_BUCKETS = "KV_jethook-"
 _MEBIBYTE = 1024 * 1024
 
 
@@ -56,7 +58,8 @@ class Streams:
     def __init__(self, api: JetStreamApi, *, settings: StreamSettings) -> None:
         self._api = api
         self._settings = settings
-        self._known: dict[str, dict[str, Any]] = {}
+        self._known: dict[str, dict[str, Any]] = {}  # stream -> configuration that it was seen or made with
+        self._changing = asyncio.Lock()
 
     def forget(self, namespace: str | None = None) -> None:
         """Drop what is known of one namespace's streams, or of all."""
@@ -75,7 +78,9 @@ class Streams:
         metadata = {names.METADATA_NAMESPACE_UID: uid} if uid else {}
         await self.ensure(self._deadletters(namespace), metadata=metadata)
         events = await self.ensure(self._events(namespace), metadata=metadata)
-        return ObservedStream(name=names.events_stream(namespace), namespace_uid=events.get(names.METADATA_NAMESPACE_UID, ""))
+        return ObservedStream(
+            name=names.events_stream(namespace), namespace_uid=events.get(names.METADATA_NAMESPACE_UID, "")
+        )
 
     async def ensure_attempts(self) -> None:
         """Have the log of attempts."""
@@ -83,19 +88,22 @@ class Streams:
 
     async def ensure(self, config: dict[str, Any], *, metadata: dict[str, str]) -> dict[str, str]:
         """Have a stream with this configuration; give its metadata."""
-        wanted = config | {"metadata": {names.METADATA_INSTALL_ID: self._settings.install_id, **metadata}}
-        name = wanted["name"]
-        if self._known.get(name) == wanted:
-            return dict(wanted["metadata"])
-        found = await self._api.find(f"STREAM.INFO.{name}")
-        if found is None:
-            await self._api.request(f"STREAM.CREATE.{name}", wanted)
-        else:
-            wanted["metadata"] = self._checked(name, own_metadata(found["config"]), metadata=wanted["metadata"])
-            if differences(wanted, found["config"]):
-                await self._api.request(f"STREAM.UPDATE.{name}", found["config"] | wanted)
-        self._known[name] = config | {"metadata": wanted["metadata"]}
-        return dict(wanted["metadata"])
+        metadata = {names.METADATA_INSTALL_ID: self._settings.install_id, **metadata}
+        known = self._known.get(config["name"])
+        if known is not None and known == config | {"metadata": known["metadata"] | metadata}:
+            return dict(known["metadata"])
+        async with self._changing:
+            return await self._ensure(config, metadata=metadata)
+
+    async def verify(self) -> bool:
+        """Compare what is known with what NATS has; False when something is gone or was changed by others."""
+        listed = {item["config"]["name"]: item["config"] for item in await self._list()}
+        wrong = {
+            name for name, config in self._known.items() if name not in listed or differences(config, listed[name])
+        }
+        for name in wrong:
+            self._known.pop(name, None)
+        return not wrong
 
     async def usage(self, stream: str) -> StreamUsage:
         """Ask what a stream holds."""
@@ -105,7 +113,7 @@ class Streams:
     async def namespaces(self) -> dict[str, str]:
         """List the namespaces whose events stream is ours, each with the time since when it is an orphan, or empty."""
         found: dict[str, str] = {}
-        for item in await self._api.list_all("STREAM.LIST", field="streams"):
+        for item in await self._list():
             name, metadata = item["config"]["name"], own_metadata(item["config"])
             if self.owns(item["config"]) and name.startswith(names.EVENTS_STREAM_PREFIX):
                 namespace = name.removeprefix(names.EVENTS_STREAM_PREFIX)
@@ -140,10 +148,27 @@ class Streams:
         await self._api.find(f"STREAM.DELETE.{name}")
         return True
 
+    async def _list(self) -> list[dict[str, Any]]:
+        return await self._api.list_all("STREAM.LIST", field="streams")
+
+    async def _ensure(self, config: dict[str, Any], *, metadata: dict[str, str]) -> dict[str, str]:
+        name = config["name"]
+        found = await self._api.find(f"STREAM.INFO.{name}")
+        if found is None:
+            wanted = config | {"metadata": metadata}
+            await self._api.request(f"STREAM.CREATE.{name}", wanted)
+        else:
+            wanted = config | {"metadata": self._checked(name, own_metadata(found["config"]), metadata=metadata)}
+            if differences(wanted, found["config"]):
+                await self._api.request(f"STREAM.UPDATE.{name}", found["config"] | wanted)
+        self._known[name] = wanted
+        return dict(wanted["metadata"])
+
     def _checked(self, name: str, found: dict[str, str], *, metadata: dict[str, str]) -> dict[str, str]:
         """Refuse what is another's; give the metadata to write. An unknown UID (objects from files) changes none."""
         owner = found.get(names.METADATA_INSTALL_ID, "")
-        if owner != self._settings.install_id:
+        unmarked_bucket = not owner and name.startswith(_BUCKETS)  # made by a process of ours that came first
+        if not unmarked_bucket and owner != self._settings.install_id:
             whose = f'installation "{owner}"' if owner else "somebody else"
             raise Invalid(
                 "OtherInstall",
@@ -153,8 +178,8 @@ class Streams:
         if known and uid and known != uid:
             raise Invalid(
                 "OtherNamespace",
-                f"stream {name} belongs to an earlier namespace of this name (UID {known}); remove the stream to let its"
-                " events go",
+                f"stream {name} belongs to an earlier namespace of this name (UID {known}); remove the stream and"
+                " its events, or rename the namespace",
             )
         return metadata if uid or not known else metadata | {names.METADATA_NAMESPACE_UID: known}
 

@@ -41,13 +41,6 @@ class Sweeper:
         await self._create(stream, names.sweep_consumer(subscription), of=found["config"])
         await self._api.find(f"CONSUMER.DELETE.{stream}.{consumer}")
 
-    async def pending(self, stream: str) -> tuple[str, ...]:
-        """List the Subscriptions whose sweep is under way on a stream."""
-        found = await self._api.list_all(f"CONSUMER.LIST.{stream}", field="consumers")
-        prefix = names.SWEEP_CONSUMER_PREFIX
-        ours = (info["name"] for info in found if self._streams.owns(info["config"]))
-        return tuple(name.removeprefix(prefix) for name in ours if name.startswith(prefix))
-
     async def drain(self, stream: str, subscription: str) -> None:
         """Acknowledge all that the sweep holds, then delete it; about 25,000 events a second.
 

@@ -1,0 +1,161 @@
+"""Count what becomes of the attempts of one endpoint or one Subscription.
+
+The four totals survive a change of owner (see `rebase`); the recent past, latencies and streaks are the owner's own.
+"""
+
+from __future__ import annotations
+
+from bisect import insort
+from dataclasses import dataclass
+from datetime import datetime
+
+from jethook_contract.status import DeliveryStatus, LastError
+from jethook_dispatcher.core.latency import Latencies
+from jethook_dispatcher.core.outcome import Outcome
+from jethook_dispatcher.core.recent import RecentAttempts
+
+FAILING_AFTER_FAILURES = 10
+FAILING_AFTER_SECONDS = 10.0
+MAX_MESSAGE_CHARACTERS = 256
+_MAX_NEXT_ATTEMPTS = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Totals:
+    """What is counted for as long as the object lives.
+
+    `retried`: attempts after an event's first. `failed_attempts`: attempts without success. `delivered` and
+    `dead_lettered` count events.
+    """
+
+    delivered: int = 0
+    retried: int = 0
+    failed_attempts: int = 0
+    dead_lettered: int = 0
+
+    @classmethod
+    def of(cls, status: DeliveryStatus) -> Totals:
+        """Take the totals out of a report."""
+        return cls(
+            delivered=status.delivered,
+            retried=status.retried,
+            failed_attempts=status.failed_attempts,
+            dead_lettered=status.dead_lettered,
+        )
+
+
+class Counters:
+    """Accumulate; bounded in size whatever comes. Moments are aware, `now` is in seconds that never go back."""
+
+    def __init__(self) -> None:
+        self.delivered = 0
+        self.retried = 0
+        self.failed_attempts = 0
+        self.dead_lettered = 0
+        self.last_delivery_time: datetime | None = None
+        self.last_attempt_time: datetime | None = None
+        self.last_error: LastError | None = None
+        self.recent = RecentAttempts()
+        self._latencies = Latencies()
+        self._stored = DeliveryStatus()
+        self.dead_letters_refused_at: datetime | None = None
+        self._failures_in_a_row = 0
+        self._first_failure_of_row: datetime | None = None
+        self._next_attempts: list[datetime] = []
+
+    def attempted(
+        self, outcome: Outcome, *, attempt: int, ended_at: datetime, next_attempt_at: datetime | None, now: float
+    ) -> None:
+        """Count one attempt that has ended."""
+        delivered = outcome.kind == "Delivered"
+        self.last_attempt_time = ended_at
+        if attempt > 1:
+            self.retried += 1
+        self.recent.add(delivered=delivered, now=now)
+        if delivered:
+            self.delivered += 1
+            self.last_delivery_time = ended_at
+            self._latencies.add(outcome.duration_seconds, now=now)
+            self._failures_in_a_row = 0
+            self._first_failure_of_row = None
+            return
+        self.failed_attempts += 1
+        self._failures_in_a_row += 1
+        self._first_failure_of_row = self._first_failure_of_row or ended_at
+        self._remember(outcome.reason, status_code=outcome.status_code, message=outcome.message, at=ended_at)
+        if next_attempt_at is not None:
+            insort(self._next_attempts, next_attempt_at)
+            del self._next_attempts[_MAX_NEXT_ATTEMPTS:]
+
+    def buried(self, *, reason: str, message: str, at: datetime) -> None:
+        """Count one event that went to the dead letters; a fault of the event itself becomes the last error."""
+        self.dead_lettered += 1
+        self.dead_letters_refused_at = None
+        if reason not in ("AttemptsExhausted", "AgeExceeded"):
+            self._remember(reason, status_code=0, message=message, at=at)
+
+    def next_attempt_time(self, *, at: datetime) -> datetime | None:
+        """Give the earliest known retry after `at`, None when none is known."""
+        self._next_attempts = [moment for moment in self._next_attempts if moment > at]
+        return self._next_attempts[0] if self._next_attempts else None
+
+    @property
+    def failing(self) -> bool:
+        """Tell whether lately nothing but failures came.
+
+        At the first failure when nothing has ever succeeded; else after ten in a row, or when the row is 10 s long.
+        """
+        first, last = self._first_failure_of_row, self.last_attempt_time
+        if not self._failures_in_a_row or last is None:
+            return False
+        if self.last_delivery_time is None or self._failures_in_a_row >= FAILING_AFTER_FAILURES:
+            return True
+        return first is not None and (last - first).total_seconds() >= FAILING_AFTER_SECONDS
+
+    def success_percent(self) -> int | None:
+        """Give the share of recent attempts that succeeded; the former owner's while there are none here."""
+        percent = self.recent.success_percent()
+        return self._stored.success_percent if percent is None else percent
+
+    def latency_milliseconds(self) -> tuple[int | None, int | None]:
+        """Give p50 and p99 of recent successful attempts; the former owner's while there are none here."""
+        p50, p99 = (self._latencies.percentile_milliseconds(percent) for percent in (50, 99))
+        return (self._stored.p50_milliseconds, self._stored.p99_milliseconds) if p50 is None else (p50, p99)
+
+    def totals(self) -> Totals:
+        """Give the totals of this moment."""
+        return Totals(
+            delivered=self.delivered,
+            retried=self.retried,
+            failed_attempts=self.failed_attempts,
+            dead_lettered=self.dead_lettered,
+        )
+
+    def rebase(self, stored: DeliveryStatus, *, persisted: Totals) -> None:
+        """Go on from a stored report, and add what was counted here since `persisted` was last stored.
+
+        Times and the last error are taken where they are newer, and a stored `Failing` goes on until a success.
+        """
+        self.delivered += stored.delivered - persisted.delivered
+        self.retried += stored.retried - persisted.retried
+        self.failed_attempts += stored.failed_attempts - persisted.failed_attempts
+        self.dead_lettered += stored.dead_lettered - persisted.dead_lettered
+        self._stored = stored
+        own_success = self.last_delivery_time is not None
+        if stored.state == "Failing" and not own_success:
+            self._failures_in_a_row = max(self._failures_in_a_row, FAILING_AFTER_FAILURES)
+        self.last_delivery_time = _newer(self.last_delivery_time, stored.last_delivery_time)
+        self.last_attempt_time = _newer(self.last_attempt_time, stored.last_attempt_time or stored.last_delivery_time)
+        if stored.last_error is not None and (self.last_error is None or self.last_error.time < stored.last_error.time):
+            self.last_error = stored.last_error
+        if self._failures_in_a_row and self.last_attempt_time is None and self.last_error is not None:
+            self.last_attempt_time = self.last_error.time
+
+    def _remember(self, reason: str, *, status_code: int, message: str, at: datetime) -> None:
+        self.last_error = LastError(
+            reason=reason, status_code=status_code, time=at, message=message[:MAX_MESSAGE_CHARACTERS]
+        )
+
+
+def _newer(one: datetime | None, other: datetime | None) -> datetime | None:
+    return max((moment for moment in (one, other) if moment is not None), default=None)

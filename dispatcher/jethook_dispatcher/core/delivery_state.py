@@ -1,0 +1,197 @@
+"""From counters, plan and backlog to what a user sees: `status.delivery` and the condition `Delivering`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+from urllib.parse import urlsplit
+
+from jethook_contract.plan import PlanPart
+from jethook_contract.status import DeliveringCondition, DeliveryState, DeliveryStatus, LastError
+from jethook_dispatcher.core.counters import Counters
+
+Kind = Literal["WebhookEndpoint", "Subscription"]
+ConditionStatus = Literal["True", "False", "Unknown"]
+
+MAX_UNACKNOWLEDGED = 20_000  # max_ack_pending of a consumer (design section 4)
+REFUSAL_SHOWN_SECONDS = 120.0
+_MINUTE = 60
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backlog:
+    """What waits: `pending` never handed out, `unacknowledged` in flight or in back-off."""
+
+    pending: int = 0
+    unacknowledged: int = 0
+    oldest_stored_at: datetime | None = None
+
+    @property
+    def events(self) -> int:
+        """Count all that is not delivered yet."""
+        return self.pending + self.unacknowledged
+
+    @staticmethod
+    def sum_of(backlogs: list[Backlog]) -> Backlog:
+        """Add up the backlogs of an endpoint's Subscriptions."""
+        return Backlog(
+            pending=sum(backlog.pending for backlog in backlogs),
+            unacknowledged=sum(backlog.unacknowledged for backlog in backlogs),
+            oldest_stored_at=min((b.oldest_stored_at for b in backlogs if b.oldest_stored_at), default=None),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """Why the dispatcher cannot serve a plan part at all."""
+
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Situation:
+    """All that a report is made of, for one object at one moment.
+
+    `parts`: an endpoint's, or the one of a Subscription. `full`: one of their consumers is at its bound. `at` is the
+    wall clock, `now` the same moment in seconds that never go back.
+    """
+
+    kind: Kind
+    parts: tuple[PlanPart, ...]
+    counters: Counters
+    backlog: Backlog
+    at: datetime
+    now: float
+    full: bool = False
+    fault: Fault | None = None
+
+
+def state_of(situation: Situation) -> DeliveryState:
+    """Name the state; the first that holds."""
+    states = {part.state for part in situation.parts}
+    counters = situation.counters
+    if "Active" not in states:
+        return "Suspended" if "Suspended" in states else "Pending"
+    if situation.fault is not None:
+        return "Pending"
+    if situation.full:
+        return "RetryBacklogFull"
+    if counters.failing or _dead_letters_full(situation):
+        return "Failing"
+    return "Idle" if counters.last_attempt_time is None else "Healthy"
+
+
+def delivery_status(situation: Situation) -> DeliveryStatus:
+    """Write `status.delivery`; a Subscription has fewer fields than an endpoint. Times are whole seconds."""
+    counters, backlog = situation.counters, situation.backlog
+    status = DeliveryStatus(
+        state=state_of(situation),
+        delivered=counters.delivered,
+        retried=counters.retried,
+        failed_attempts=counters.failed_attempts,
+        dead_lettered=counters.dead_lettered,
+        backlog=backlog.events,
+        oldest_undelivered_time=_seconds(backlog.oldest_stored_at),
+        last_delivery_time=_seconds(counters.last_delivery_time),
+        last_error=_rounded(counters.last_error),
+    )
+    if situation.kind == "Subscription":
+        return status
+    p50, p99 = counters.latency_milliseconds()
+    return status.model_copy(
+        update={
+            "success_percent": counters.success_percent(),
+            "last_attempt_time": _seconds(counters.last_attempt_time),
+            "next_attempt_time": _seconds(counters.next_attempt_time(at=situation.at)),
+            "p50_milliseconds": p50,
+            "p99_milliseconds": p99,
+        }
+    )
+
+
+def delivering_condition(situation: Situation, *, previous: DeliveringCondition | None) -> DeliveringCondition:
+    """Write the condition; its transition time changes with its status only."""
+    status, reason, message = _verdict(situation)
+    same = previous is not None and previous.status == status
+    return DeliveringCondition(
+        status=status,
+        reason=reason,
+        message=message,
+        last_transition_time=previous.last_transition_time if previous and same else _whole(situation.at),
+        observed_generation=_generation(situation),
+    )
+
+
+def _verdict(situation: Situation) -> tuple[ConditionStatus, str, str]:
+    state = state_of(situation)
+    if state == "Pending":
+        return _pending(situation)
+    if state in ("RetryBacklogFull", "Failing"):
+        return ("False", *_trouble(situation, state=state))
+    if state == "Suspended":
+        return "False", "Suspended", f"suspended (spec.suspend); {situation.backlog.events} events wait"
+    if state == "Idle":
+        return "Unknown", "Idle", "nothing was sent yet"
+    return "True", "Delivering", f"delivering to {_host(situation)}"
+
+
+def _pending(situation: Situation) -> tuple[ConditionStatus, str, str]:
+    if situation.fault is not None:
+        return "False", situation.fault.reason, situation.fault.message
+    part = next(iter(situation.parts), None)
+    if part is None or not part.reason:
+        return "Unknown", "Pending", "the operator has not completed the plan yet"
+    return "Unknown", part.reason, part.message
+
+
+def _trouble(situation: Situation, *, state: DeliveryState) -> tuple[str, str]:
+    if state == "RetryBacklogFull":
+        return state, f"{MAX_UNACKNOWLEDGED} events are in back-off, new ones wait; {_error(situation)}"
+    if _dead_letters_full(situation):
+        return "DeadLettersFull", "the dead-letter stream is full, events that failed for good wait; empty it"
+    error = situation.counters.last_error
+    return (error.reason if error else state), _error(situation)
+
+
+def _error(situation: Situation) -> str:
+    """Say what went wrong, such as `503 from crm.example.com (14 in the last minute)`."""
+    error = situation.counters.last_error
+    if error is None:
+        return "no attempt has failed yet"
+    failures = situation.counters.recent.failures(now=situation.now, seconds=_MINUTE)
+    if error.status_code:
+        what = f"{error.status_code} from {_host(situation)}"
+    else:
+        what = f"{_host(situation)}: {error.message or error.reason}"
+    return f"{what} ({failures} in the last minute)" if failures else what
+
+
+def _host(situation: Situation) -> str:
+    for part in situation.parts:
+        if part.target is not None:
+            return urlsplit(part.target.url).hostname or "the endpoint"
+    return "the endpoint"
+
+
+def _generation(situation: Situation) -> int:
+    objects = (part.endpoint if situation.kind == "WebhookEndpoint" else part.subscription for part in situation.parts)
+    return max((one.generation for one in objects), default=0)
+
+
+def _dead_letters_full(situation: Situation) -> bool:
+    refused_at = situation.counters.dead_letters_refused_at
+    return refused_at is not None and (situation.at - refused_at).total_seconds() < REFUSAL_SHOWN_SECONDS
+
+
+def _rounded(error: LastError | None) -> LastError | None:
+    return error.model_copy(update={"time": _whole(error.time)}) if error else None
+
+
+def _seconds(moment: datetime | None) -> datetime | None:
+    return None if moment is None else _whole(moment)
+
+
+def _whole(moment: datetime) -> datetime:
+    return moment.replace(microsecond=0)

@@ -1,0 +1,193 @@
+"""All lanes of a process: which endpoints have one, and which of them may work now."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections import defaultdict
+from dataclasses import dataclass
+
+import structlog
+from nats.js import JetStreamContext
+
+from jethook_contract.errors import Invalid
+from jethook_contract.members import shard_of
+from jethook_contract.plan import PlanPart
+from jethook_dispatcher.shell.attempt_counts import LARGE_BYTES, WRITE_LARGE_SECONDS, WRITE_SECONDS
+from jethook_dispatcher.shell.lane import Lane, LaneServices
+from jethook_dispatcher.shell.lane_backlog import read_backlog
+from jethook_dispatcher.shell.lane_grant import Grant, Ownership
+from jethook_dispatcher.shell.lane_reports import Reporter
+from jethook_dispatcher.shell.lane_source import Source
+from jethook_dispatcher.shell.plan import PlanEntry
+
+TICK_SECONDS = 1.0
+POLL_SECONDS = 5.0
+MAX_POLLS_PER_SECOND = 50
+
+_log = structlog.get_logger(__name__)
+
+Address = tuple[str, str]  # namespace and name of an endpoint
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LanesSettings:
+    """`release_seconds`: how long attempts that have begun may take when a shard is handed over."""
+
+    release_seconds: float = 18.0
+    poll_seconds: float = POLL_SECONDS
+
+
+class Lanes:
+    """Keep a lane for each endpoint of the plan; let those work whose shard this member owns."""
+
+    def __init__(
+        self,
+        services: LaneServices,
+        *,
+        ownership: Ownership,
+        reporter: Reporter,
+        jetstream: JetStreamContext,
+        settings: LanesSettings,
+    ) -> None:
+        self._services = services
+        self._ownership = ownership
+        self._reporter = reporter
+        self._jetstream = jetstream
+        self._settings = settings
+        self._lanes: dict[Address, Lane] = {}
+        self._by_shard: defaultdict[int, dict[Address, Lane]] = defaultdict(dict)
+        self._gained: set[int] = set()
+
+    def __len__(self) -> int:
+        return len(self._lanes)
+
+    def in_flight(self, namespace: str, endpoint: str) -> int:
+        """Give how many attempts run for an endpoint."""
+        lane = self._lanes.get((namespace, endpoint))
+        return lane.running if lane else 0
+
+    async def put(self, key: str, entry: PlanEntry | None) -> None:
+        """Follow the plan: serve a new or changed part, drop one that is gone, stop one that is faulty."""
+        namespace, endpoint, subscription = key.split(".")
+        address = (namespace, endpoint)
+        if entry is None or entry.part is None or entry.fault is not None:
+            await self._remove(address, subscription=subscription)
+            self._tell_fault(key, entry=entry)
+            return
+        try:
+            await self._lane(address).put(entry.part, secrets=entry.secrets)
+        except Invalid as exc:
+            await self._remove(address, subscription=subscription)
+            self._tell_fault(key, entry=PlanEntry(part=entry.part, fault=exc))
+            return
+        if shard_of(*address) in self._gained:
+            self._reporter.part_changed(entry.part)
+
+    def gain(self, shard: int) -> None:
+        """Work for a shard from now on."""
+        self._gained.add(shard)
+        for lane in self._by_shard[shard].values():
+            lane.gain(Grant(self._ownership, shard=shard))
+            for source in lane.sources:
+                self._reporter.part_changed(source.part)
+
+    def lapse(self, shard: int) -> None:
+        """Stop working for a shard that is lost already."""
+        self._gained.discard(shard)
+        for lane in self._by_shard[shard].values():
+            lane.lapse()
+        self._tell_gone(shard)
+
+    async def release(self, shard: int) -> None:
+        """Hand a shard over; returns when nothing is under way for it, or its time is up."""
+        self._gained.discard(shard)
+        async with asyncio.TaskGroup() as tasks:
+            for lane in self._by_shard[shard].values():
+                tasks.create_task(lane.release(seconds=self._settings.release_seconds))
+        self._tell_gone(shard)
+
+    async def reconnected(self) -> None:
+        """Ask for messages anew on a fresh connection."""
+        for lane in list(self._lanes.values()):
+            await lane.reconnected()
+
+    async def run(self) -> None:
+        """Keep leases of messages, counts and backlogs current until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._tick())
+            tasks.create_task(self._save())
+            tasks.create_task(self._poll())
+
+    def _lane(self, address: Address) -> Lane:
+        lane = self._lanes.get(address)
+        if lane is None:
+            shard = shard_of(*address)
+            lane = self._lanes[address] = self._by_shard[shard][address] = Lane(self._services)
+            if shard in self._gained:
+                lane.gain(Grant(self._ownership, shard=shard))
+        return lane
+
+    async def _remove(self, address: Address, *, subscription: str) -> None:
+        lane = self._lanes.get(address)
+        part = await lane.remove(subscription) if lane else None
+        if lane is None or part is None:
+            return
+        self._reporter.part_gone(part)
+        if not any(True for _ in lane.sources) and not lane.running:
+            self._lanes.pop(address, None)
+            self._by_shard[shard_of(*address)].pop(address, None)
+
+    def _tell_fault(self, key: str, *, entry: PlanEntry | None) -> None:
+        if entry is None or entry.fault is None:
+            return
+        _log.error("plan part refused, its lane stands still", key=key, reason=entry.fault.reason)
+        if entry.part is not None and shard_of(entry.part.namespace, entry.part.endpoint.name) in self._gained:
+            self._reporter.part_faulty(entry.part, reason=entry.fault.reason, message=entry.fault.message)
+
+    def _tell_gone(self, shard: int) -> None:
+        for part in [source.part for lane in self._by_shard[shard].values() for source in lane.sources]:
+            self._reporter.part_gone(part)
+
+    def _working(self) -> list[Lane]:
+        return [lane for shard in self._gained for lane in self._by_shard[shard].values()]
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(TICK_SECONDS)
+            for lane in list(self._lanes.values()):
+                await lane.tick()
+
+    async def _save(self) -> None:
+        while True:
+            await asyncio.sleep(WRITE_SECONDS)
+            for lane in self._working():
+                for source in list(lane.sources):
+                    await self._save_one(lane, source=source)
+
+    async def _save_one(self, lane: Lane, *, source: Source) -> None:
+        now = self._services.clock.monotonic()
+        if now >= source.counts_due and self._services.client.is_connected:
+            size = await lane.save_counts(source)
+            source.counts_due = now + (WRITE_LARGE_SECONDS if size > LARGE_BYTES else 0.0)
+
+    async def _poll(self) -> None:
+        for _ in itertools.count():
+            sources = [source for lane in self._working() for source in lane.sources]
+            for source in sources:
+                await self._poll_one(source)
+                await asyncio.sleep(1 / MAX_POLLS_PER_SECOND)
+            await asyncio.sleep(self._settings.poll_seconds)
+
+    async def _poll_one(self, source: Source) -> None:
+        part: PlanPart = source.part
+        shard = shard_of(part.namespace, part.endpoint.name)
+        if not self._services.client.is_connected or not self._ownership.holds(shard):
+            return
+        found = await read_backlog(self._jetstream, part=part)
+        if found is None or shard not in self._gained:
+            return
+        report, ack_floor = found
+        if source.counts is not None:
+            source.counts.prune(ack_floor)
+        self._reporter.backlog(report)

@@ -1,0 +1,194 @@
+"""The dispatcher process: wire plan, membership, lanes, HTTP and reports together, and end them in order.
+
+Order of the end, on SIGTERM: stop pulling, finish what has begun, give back the rest, write the counts (for each
+shard, `Lanes.release`), release the claims, then the lease (`Membership.leave`), write attempts and reports, close
+HTTP, close NATS. A connection that NATS closes for good ends the process with an error.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import structlog
+from nats.aio.client import Client
+from pydantic import SecretStr
+
+from jethook_contract.connection import ConnectionHooks, connect
+from jethook_contract.errors import Invalid
+from jethook_contract.sealing import KeyRing
+from jethook_dispatcher.core.ownership_state import LossReason
+from jethook_dispatcher.shell.attempt_counts import AttemptCountStore
+from jethook_dispatcher.shell.attempts import AttemptLog
+from jethook_dispatcher.shell.clock import Clock, LoopLoad
+from jethook_dispatcher.shell.deadletters import DeadLetters
+from jethook_dispatcher.shell.delivery import Deliverer
+from jethook_dispatcher.shell.lane import LaneServices
+from jethook_dispatcher.shell.lane_acks import Acks
+from jethook_dispatcher.shell.lane_attempt import AttemptRunner
+from jethook_dispatcher.shell.lane_background import Background
+from jethook_dispatcher.shell.lane_egress import Egress, addresses_of, nats_places
+from jethook_dispatcher.shell.lane_held import ByteBudget
+from jethook_dispatcher.shell.lane_log import LoggedReports
+from jethook_dispatcher.shell.lane_reports import Reporter
+from jethook_dispatcher.shell.lanes import Lanes, LanesSettings
+from jethook_dispatcher.shell.membership import Membership, MembershipSettings
+from jethook_dispatcher.shell.plan import PlanWatch
+from jethook_dispatcher.shell.settings import DispatcherSettings
+from jethook_dispatcher.shell.ulid import Ulids
+
+_RESERVE_SECONDS = 3.0
+"""Of the drain: for writing what has to be written after the last attempt."""
+
+_log = structlog.get_logger(__name__)
+
+
+async def run(settings: DispatcherSettings, *, stop: asyncio.Event, reporter: Reporter) -> int:
+    """Deliver until `stop` is set, then end in order; gives the exit code.
+
+    Raises Unavailable when NATS cannot be reached at the start, Invalid when the plan keys cannot be read.
+    """
+    keys = read_keys(settings.plan_keys_file)
+    hooks, closed = ConnectionHooks(), asyncio.Event()
+    hooks.closed.append(_setter(closed))
+    client = await connect(settings.nats, hooks=hooks)
+    dispatcher = Dispatcher(settings, client=client, hooks=hooks, keys=keys, reporter=reporter)
+    try:
+        await dispatcher.work(stop, closed=closed)
+    finally:
+        lost = closed.is_set()
+        await dispatcher.close()
+        await client.close()
+    if lost:
+        _log.error("NATS closed the connection for good")
+    return 1 if lost else 0
+
+
+def read_keys(path: Path) -> KeyRing:
+    """Read the pool's key ring, or raise Invalid `NoPlanKey`."""
+    try:
+        return KeyRing(SecretStr(path.read_text()))
+    except (OSError, UnicodeDecodeError) as exc:
+        raise Invalid("NoPlanKey", f"the plan key file {path} cannot be read; is it mounted?") from exc
+
+
+class Dispatcher:
+    """All parts of one process, wired."""
+
+    def __init__(
+        self, settings: DispatcherSettings, *, client: Client, hooks: ConnectionHooks, keys: KeyRing, reporter: Reporter
+    ) -> None:
+        jetstream = client.jetstream()
+        self._client = client
+        self._settings = settings
+        self._egress = Egress()
+        self._background = Background()
+        self._log = AttemptLog(jetstream)
+        self._deliverer = Deliverer.open(lambda: self._egress.policy)
+        self._membership = self._make_membership(hooks)
+        reports = LoggedReports(reporter)
+        self._lanes = Lanes(
+            self._make_services(reports),
+            ownership=self._membership,
+            reporter=reports,
+            jetstream=jetstream,
+            settings=LanesSettings(
+                release_seconds=max(0.5, settings.drain_seconds - 2 * _RESERVE_SECONDS),
+                poll_seconds=settings.backlog_poll_seconds,
+            ),
+        )
+        self._plan = PlanWatch(
+            jetstream, pool=settings.pool, keys=keys, on_part=self._lanes.put, on_pool=self._egress.set_pool
+        )
+        hooks.reconnected += [self._plan.reconnected, self._lanes.reconnected]
+
+    async def work(self, stop: asyncio.Event, *, closed: asyncio.Event) -> None:
+        """Work until one of the events is set; after `stop` hand everything over first."""
+        self._egress.protect(await addresses_of({*nats_places(self._client), *self._settings.protected}))
+        async with asyncio.TaskGroup() as tasks:
+            running = [
+                tasks.create_task(work)
+                for work in (self._plan.run(), self._lanes.run(), self._log.run(), self._be_member())
+            ]
+            await _first_of(stop, closed)
+            if not closed.is_set():
+                _log.info("draining", seconds=self._settings.drain_seconds)
+                await self._membership.leave()
+            for task in running:
+                task.cancel()
+
+    async def close(self) -> None:
+        """Write what is left to write and let go of everything but the NATS connection."""
+        if self._client.is_connected:
+            await self._log.flush()
+        await self._background.close()
+        await self._deliverer.close()
+
+    async def _be_member(self) -> None:
+        # Nothing may be delivered before the pool's egress rules are known.
+        await self._plan.pool_known.wait()
+        await self._membership.run()
+
+    def _make_membership(self, hooks: ConnectionHooks) -> Membership:
+        return Membership(
+            self._client,
+            settings=MembershipSettings(
+                member=self._settings.member,
+                pool=self._settings.pool,
+                drain_seconds=max(1.0, self._settings.drain_seconds - _RESERVE_SECONDS),
+                timings=self._settings.timings,
+            ),
+            hooks=hooks,
+            on_gain=self._gained,
+            on_lose=self._lost,
+            utilization=LoopLoad().percent,
+        )
+
+    def _make_services(self, reporter: Reporter) -> LaneServices:
+        jetstream, clock, acks = self._client.jetstream(), Clock(), Acks(self._client)
+        runner = AttemptRunner(
+            sender=self._deliverer,
+            acks=acks,
+            dead_letters=DeadLetters(jetstream),
+            log=self._log,
+            reporter=reporter,
+            clock=clock,
+            random=random.random,
+            ulids=Ulids(),
+        )
+        return LaneServices(
+            client=self._client,
+            clock=clock,
+            runner=runner,
+            counts=AttemptCountStore(jetstream, pool=self._settings.pool, nonce=self._membership),
+            acks=acks,
+            budget=ByteBudget(self._settings.prefetch_bytes),
+            spawn=self._background.spawn,
+        )
+
+    def _gained(self, shard: int) -> None:
+        self._lanes.gain(shard)
+
+    async def _lost(self, shard: int, reason: LossReason) -> None:
+        if reason is LossReason.RELEASED:
+            await self._lanes.release(shard)
+        else:
+            self._lanes.lapse(shard)
+
+
+async def _first_of(*wanted: asyncio.Event) -> None:
+    waiting = [asyncio.create_task(event.wait()) for event in wanted]
+    try:
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in waiting:
+            task.cancel()
+
+
+def _setter(event: asyncio.Event) -> Callable[[], Awaitable[None]]:
+    async def set_it() -> None:
+        event.set()
+
+    return set_it

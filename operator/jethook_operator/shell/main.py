@@ -1,0 +1,126 @@
+"""The operator's process: builds the parts, wires changes to reconciles, and ends in order.
+
+Changes go one way: provider -> store -> keys that are affected -> work queue -> reconciler -> NATS and status.
+
+The order of shutdown, whatever asks for it: (1) the provider and the timers stop, so that no new key arrives; (2) the
+queue starts nothing more and what is in work ends, within ten seconds; (3) events and other background work stop;
+(4) the Kubernetes client closes; (5) the NATS connection is drained. Nothing else is owed: whatever was not done is
+found again by the next process, from what is and what should be.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Any
+
+import structlog
+from nats.aio.client import Client
+
+from jethook_contract.connection import ConnectionHooks, ConnectionSettings, connect
+from jethook_contract.errors import JethookError, Unavailable
+from jethook_operator.shell.logs import configure_logging
+from jethook_operator.shell.operation import Operation, operation
+from jethook_operator.shell.settings import OperatorSettings
+
+_CONNECT_RETRY_SECONDS = 2.0
+_FINISH_SECONDS = 10.0
+_DRAIN_SECONDS = 5.0
+_log = structlog.get_logger(__name__)
+
+
+async def run(settings: OperatorSettings, *, stop: asyncio.Event) -> None:
+    """Run the operator until `stop` is set, with its log on stderr. Raises as `operate` does."""
+    configure_logging()
+    await operate(settings, stop=stop)
+
+
+async def operate(settings: OperatorSettings, *, stop: asyncio.Event) -> None:
+    """Run the operator until `stop` is set.
+
+    Raises the JethookError that makes going on useless: NATS closed the connection for good, a watch ended, a setting
+    is wrong. The caller ends the process with exit code 1, and it is started anew.
+    """
+    closed = asyncio.Event()
+    hooks = ConnectionHooks(closed=[_setter(closed)])
+    async with _connection(settings.nats, hooks=hooks, stop=stop) as client:
+        if client is None:
+            return
+        work = await operation(settings, client=client)
+        hooks.reconnected.append(work.reconnected)
+        _log.info("operator_started", provider=settings.provider, install_id=settings.install_id)
+        try:
+            await _run_until(work, stop=stop, closed=closed)
+        finally:
+            await work.surface.close()
+    _log.info("operator_stopped")
+
+
+async def _run_until(work: Operation, *, stop: asyncio.Event, closed: asyncio.Event) -> None:
+    gathering = [asyncio.create_task(one) for one in work.gathering()]
+    queue = asyncio.create_task(work.reconciling())
+    background = asyncio.create_task(work.surface.background())
+    asked, ended = asyncio.create_task(stop.wait()), asyncio.create_task(closed.wait())
+    tasks = {*gathering, queue, background, asked, ended}
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        await _cancel(*gathering, asked, ended)
+        work.queue.stop()
+        await _finish(queue)
+        await _cancel(background)
+    if ended in done:
+        raise Unavailable("NATSClosed", "the connection to NATS is closed for good; the process must be started anew")
+    for task in done - {asked}:
+        task.result()
+
+
+@contextlib.asynccontextmanager
+async def _connection(
+    settings: ConnectionSettings, *, hooks: ConnectionHooks, stop: asyncio.Event
+) -> AsyncIterator[Client | None]:
+    """Connect to NATS, however long that takes; give None when the process is told to stop before."""
+    client = await _connect(settings, hooks=hooks, stop=stop)
+    try:
+        yield client
+    finally:
+        if client is not None and not client.is_closed:
+            with contextlib.suppress(Exception):  # the process ends either way
+                async with asyncio.timeout(_DRAIN_SECONDS):
+                    await client.drain()
+            await client.close()
+
+
+async def _connect(settings: ConnectionSettings, *, hooks: ConnectionHooks, stop: asyncio.Event) -> Client | None:
+    while not stop.is_set():
+        try:
+            return await connect(settings, hooks=hooks)
+        except Unavailable as exc:
+            _log.warning("nats_not_reachable", message=exc.message, retry_seconds=_CONNECT_RETRY_SECONDS)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_CONNECT_RETRY_SECONDS):
+                await stop.wait()
+    return None
+
+
+async def _finish(queue: asyncio.Task[None]) -> None:
+    await asyncio.wait({queue}, timeout=_FINISH_SECONDS)
+    if not queue.done():
+        _log.warning("reconciles_cut_off", after_seconds=_FINISH_SECONDS)
+    await _cancel(queue)
+
+
+async def _cancel(*tasks: asyncio.Task[Any]) -> None:
+    for task in tasks:
+        task.cancel()
+    for outcome in await asyncio.gather(*tasks, return_exceptions=True):
+        if isinstance(outcome, JethookError):
+            _log.error("task_failed", reason=outcome.reason, message=outcome.message)
+
+
+def _setter(event: asyncio.Event) -> Any:
+    async def setter() -> None:
+        event.set()
+
+    return setter

@@ -1,0 +1,181 @@
+"""What an operator would have laid in NATS for one namespace: streams, consumers, buckets, plan."""
+
+import asyncio
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+from nats.aio.client import Client
+from nats.js import JetStreamContext
+from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy, DiscardPolicy, KeyValueConfig, RetentionPolicy, StreamConfig
+from nats.js.errors import NotFoundError
+from pydantic import SecretStr
+
+from jethook_contract import names
+from jethook_contract.plan import (
+    ObjectId,
+    PlanPart,
+    PlanSecrets,
+    PoolPlan,
+    RetiredType,
+    RetryPolicy,
+    SigningKey,
+    State,
+    Target,
+)
+from jethook_contract.sealing import KeyRing
+from jethook_contract.subjects import deadletters_subject, events_subject, filter_subjects
+
+NAMESPACE = "shop"
+EVENT_TYPE = "com.example.made"
+SIGNING_KEY = SecretStr("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
+QUICK_RETRY = RetryPolicy(max_attempts=4, initial_delay_seconds=1, factor=1, jitter_percent=0)
+EVENT_BYTES = 1024
+
+
+class World:
+    """Lay streams, consumers and plan parts, publish events, and read what came of them."""
+
+    def __init__(self, client: Client, *, keys_file: Path) -> None:
+        self.client = client
+        self.js: JetStreamContext = client.jetstream()
+        self.keys_file = keys_file
+        if not keys_file.exists():
+            keys_file.write_text(KeyRing.generate().get_secret_value())
+        self.ring = KeyRing(SecretStr(keys_file.read_text()))
+        self.published = 0
+
+    async def lay(self, *, deadletters_max_messages: int = 100_000) -> None:
+        """Make streams and buckets of one namespace, and the pool's plan, which opens loopback."""
+        await self.js.add_stream(
+            StreamConfig(
+                name=names.events_stream(NAMESPACE),
+                subjects=[f"jethook.events.{NAMESPACE}.>", f"jethook.direct.{NAMESPACE}.*"],
+                retention=RetentionPolicy.INTEREST,
+                discard=DiscardPolicy.NEW,
+                duplicate_window=120,
+            )
+        )
+        await self.js.add_stream(
+            StreamConfig(
+                name=names.deadletters_stream(NAMESPACE),
+                subjects=[f"jethook.deadletters.{NAMESPACE}.*"],
+                discard=DiscardPolicy.NEW,
+                max_msgs=deadletters_max_messages,
+            )
+        )
+        await self.js.add_stream(StreamConfig(name=names.ATTEMPTS_STREAM, subjects=["jethook.attempts.*"]))
+        for bucket in (names.plan_bucket, names.retries_bucket, names.status_bucket):
+            await self.js.create_key_value(KeyValueConfig(bucket=bucket("default"), history=1))
+        pool = PoolPlan(pool="default", allowed_cidrs=("127.0.0.0/8",))
+        await self._put(names.POOL_KEY, pool.encode())
+
+    async def subscribe(
+        self,
+        subscription: str,
+        *,
+        url: str,
+        endpoint: str = "orders",
+        max_in_flight: int = 20,
+        retry: RetryPolicy = QUICK_RETRY,
+        types: tuple[str, ...] = ("com.example.**",),
+        timeout_seconds: int = 15,
+    ) -> PlanPart:
+        """Make a Subscription's consumer and its plan part."""
+        filters = filter_subjects(NAMESPACE, types, subscription)
+        await self.js.add_consumer(
+            names.events_stream(NAMESPACE),
+            ConsumerConfig(
+                durable_name=names.subscription_consumer(subscription),
+                deliver_policy=DeliverPolicy.NEW,
+                ack_policy=AckPolicy.EXPLICIT,
+                filter_subjects=list(filters),
+                ack_wait=30,
+                max_deliver=-1,
+                max_ack_pending=20_000,
+            ),
+        )
+        part = PlanPart(
+            namespace=NAMESPACE,
+            endpoint=ObjectId(name=endpoint),
+            subscription=ObjectId(name=subscription),
+            state="Active",
+            stream=names.events_stream(NAMESPACE),
+            consumer=names.subscription_consumer(subscription),
+            filters=filters,
+            retry=retry,
+            target=Target(url=url, max_in_flight=max_in_flight, timeout_seconds=timeout_seconds),
+            sealed=self.ring.seal(PlanSecrets(signing=(SigningKey(keys=(SIGNING_KEY,)),))),
+        )
+        await self.put(part)
+        return part
+
+    async def put(self, part: PlanPart) -> None:
+        """Write a part into the plan."""
+        await self._put(names.plan_key(part.namespace, part.endpoint.name, part.subscription.name), part.encode())
+
+    async def set_state(self, part: PlanPart, *, state: State) -> None:
+        """Write the part again in another state."""
+        await self.put(part.model_copy(update={"state": state, **({} if state == "Active" else {"target": None, "sealed": ""})}))
+
+    async def retire(self, part: PlanPart, *, filters: tuple[str, ...], retired: tuple[RetiredType, ...]) -> None:
+        """Write the part again with other filters, the removed ones retired."""
+        await self.put(part.model_copy(update={"filters": filters, "retired": retired}))
+
+    async def publish(self, count: int, *, event_type: str = EVENT_TYPE) -> list[str]:
+        """Publish events of 1 KiB and wait for the acks; gives their ids."""
+        ids = [f"event-{self.published + number}" for number in range(count)]
+        self.published += count
+        for start in range(0, count, 500):
+            futures = [
+                await self.js.publish_async(events_subject(NAMESPACE, event_type), event(one, event_type=event_type))
+                for one in ids[start : start + 500]
+            ]
+            await asyncio.gather(*futures)
+        return ids
+
+    async def dead_letters(self, subscription: str) -> list[dict[str, str]]:
+        """Give the headers of a Subscription's dead letters, with the event's id as `id`."""
+        stream = names.deadletters_stream(NAMESPACE)
+        state = (await self.js.stream_info(stream)).state
+        found = []
+        for sequence in range(state.first_seq, state.last_seq + 1):
+            try:
+                message = await self.js.get_msg(stream, seq=sequence)
+            except NotFoundError:
+                continue
+            if message.subject == deadletters_subject(NAMESPACE, subscription):
+                found.append({**(message.headers or {}), "id": str(_id(message.data or b""))})
+        return found
+
+    async def waiting(self, subscription: str) -> tuple[int, int]:
+        """Give how many events a consumer has pending, and how many are handed out and not acknowledged."""
+        info = await self.js.consumer_info(names.events_stream(NAMESPACE), names.subscription_consumer(subscription))
+        return info.num_pending or 0, info.num_ack_pending or 0
+
+    async def done(self, subscription: str) -> bool:
+        """Tell whether nothing waits any more."""
+        return await self.waiting(subscription) == (0, 0)
+
+    async def _put(self, key: str, value: bytes) -> None:
+        bucket = await self.js.key_value(names.plan_bucket("default"))
+        await bucket.put(key, value)
+
+
+def event(event_id: str, *, event_type: str = EVENT_TYPE) -> bytes:
+    """Write a structured event of 1 KiB."""
+    body = {"specversion": "1.0", "id": event_id, "source": "/tests", "type": event_type, "data": {"fill": ""}}
+    body["data"] = {"fill": "x" * max(0, EVENT_BYTES - len(json.dumps(body, separators=(",", ":"))))}
+    return json.dumps(body, separators=(",", ":")).encode()
+
+
+def ids_of(bodies: Iterable[bytes]) -> list[str]:
+    """Give the ids of structured events."""
+    return [_id(body) for body in bodies]
+
+
+def _id(body: bytes) -> str:
+    try:
+        return str(json.loads(body)["id"])
+    except (ValueError, KeyError, TypeError):
+        return ""
