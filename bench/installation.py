@@ -14,8 +14,15 @@ from pathlib import Path
 
 from nats.aio.client import Client
 from nats.js import JetStreamContext
-from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy, DiscardPolicy, KeyValueConfig, RetentionPolicy
-from nats.js.api import StreamConfig
+from nats.js.api import (
+    AckPolicy,
+    ConsumerConfig,
+    DeliverPolicy,
+    DiscardPolicy,
+    KeyValueConfig,
+    RetentionPolicy,
+    StreamConfig,
+)
 from pydantic import SecretStr
 
 from jethook_contract import names
@@ -63,7 +70,7 @@ class Receiver:
     async def wait_for(self, count: int, *, seconds: float) -> float:
         """Wait until `count` requests came; gives the rate a second from the first to the last of them."""
         async with asyncio.timeout(seconds):
-            while (found := await self.counts())["count"] < count:
+            while (found := await self.counts())["count"] < count:  # noqa: ASYNC110 -- another process counts
                 await asyncio.sleep(0.2)
         return (found["count"] - 1) / (found["last"] - found["first"])
 

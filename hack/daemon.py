@@ -18,7 +18,7 @@ LOG_TAIL_CHARACTERS = 3000
 class Daemon:
     """One server; `<folder>/<name>.pid` holds its pid and `<folder>/<name>.log` what it wrote.
 
-    `command` must name `folder` in an argument: that is how a pid of an earlier run is known to be still ours.
+    `command` must name a path below `folder`: that is how a pid of an earlier run is known to be still ours.
     """
 
     name: str
@@ -37,14 +37,21 @@ class Daemon:
         return None
 
     def start(self) -> None:
-        """Start the process in a session of its own, so that it outlives its starter's terminal."""
+        """Start the process in a session of its own, so that it outlives its starter's terminal.
+
+        Raises RuntimeError when it runs already, ValueError when the command names no path below the folder.
+        """
         if self.pid is not None:
             raise RuntimeError(f"{self.name} already runs in {self.folder}")
+        if not any(f"{self.folder}/" in part for part in self.command):
+            raise ValueError(f"the command of {self.name} names no path below {self.folder}")
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 self.command, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )
         self._pid_file.write_text(f"{self._process.pid}\n")
+        while self._process.poll() is None and not _is_ours(self._process.pid, folder=self.folder):
+            time.sleep(POLL_SECONDS)  # the system shows the command line a moment after the start
 
     def send(self, number: signal.Signals) -> None:
         """Send a signal; does nothing when the process has ended."""

@@ -9,7 +9,6 @@ import asyncio
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 from hack.demo_count import Tally, read_records
@@ -40,7 +39,7 @@ def main() -> int:
 
 
 async def _run(installation: Installation, quickstart: Quickstart, files: list[Path]) -> int:
-    await _until(lambda: _all_ready(installation, quickstart), "the Subscriptions are Ready")
+    await _until_ready(installation, quickstart)
     print(
         f"[2/4] {installation.title}  ({installation.where}, {len(quickstart.endpoints)} endpoints, "
         f"{len(quickstart.subscriptions)} subscriptions)",
@@ -129,11 +128,13 @@ def _print_sample(files: list[Path]) -> None:
     )
 
 
-async def _until(condition: Callable[[], bool], what: str) -> None:
+async def _until_ready(installation: Installation, quickstart: Quickstart) -> None:
     deadline = time.monotonic() + _DEADLINE_SECONDS
-    while not await asyncio.to_thread(condition):
+    while not await asyncio.to_thread(_all_ready, installation, quickstart):
+        if ended := installation.ended():
+            raise SystemExit(f"demo: a process ended by itself; it said:\n{ended}")
         if time.monotonic() > deadline:
-            raise SystemExit(f"demo: after {_DEADLINE_SECONDS:.0f} s it is not true that {what}")
+            raise SystemExit(f"demo: after {_DEADLINE_SECONDS:.0f} s not everything is Ready")
         await asyncio.sleep(0.3)
 
 

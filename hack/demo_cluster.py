@@ -27,6 +27,7 @@ class Cluster:
         self.api = api
         self.nats_url = nats_url
         self._folder = folder
+        self._processes: list[subprocess.Popen[bytes]] = []
         self.version = api.kubectl("version", "-o", "json").stdout.split('"gitVersion": "')[-1].partition('"')[0]
 
     def kubectl(self, *arguments: str, stdin: str | None = None) -> str:
@@ -49,14 +50,18 @@ class Cluster:
             )
             for number in range(1, DISPATCHERS + 1)
         ]  # fmt: skip
-        processes = [operator, *dispatchers]
+        self._processes = [operator, *dispatchers]
         try:
             yield
         finally:
-            for process in processes:
+            for process in self._processes:
                 process.terminate()
-            for process in processes:
+            for process in self._processes:
                 process.wait(timeout=60)
+
+    def ended(self) -> str:
+        """Give the logs when a process has ended by itself; empty while all run."""
+        return self.logs() if any(process.poll() is not None for process in self._processes) else ""
 
     def logs(self) -> str:
         """Give the last lines of every process."""

@@ -33,6 +33,9 @@ class Installation(Protocol):
     def publish(self, event_type: str, count: int) -> list[str]:
         """Publish, and give the ids of what was stored."""
 
+    def ended(self) -> str:
+        """Give what the processes printed last when one has ended by itself; empty while all run."""
+
     def show(self, moment: str) -> None:
         """Print what a user sees; `moment` is "before" or "after" the events."""
 
@@ -42,8 +45,10 @@ class StandaloneInstallation:
 
     title = "jethook standalone examples/quickstart"
 
-    def __init__(self, nats_url: str) -> None:
+    def __init__(self, nats_url: str, process: subprocess.Popen[bytes], log: Path) -> None:
         self.nats_url = nats_url
+        self._process = process
+        self._log = log
         self.where = f"NATS on {nats_url.rpartition('@')[2]}"
         self.look_further = "run `jethook standalone examples/quickstart`, then `jethook describe endpoint broken`"
 
@@ -55,6 +60,10 @@ class StandaloneInstallation:
     def publish(self, event_type: str, count: int) -> list[str]:
         """Ask `jethook publish`."""
         return publish(event_type, count, nats_url=self.nats_url)
+
+    def ended(self) -> str:
+        """Look at the supervisor, which ends when a child does."""
+        return "" if self._process.poll() is None else self._log.read_text()[-4000:]
 
     def show(self, moment: str) -> None:
         """Print the endpoints after the events."""
@@ -83,6 +92,10 @@ class KubernetesInstallation:
         """Ask `jethook publish`."""
         return publish(event_type, count, nats_url=self.nats_url)
 
+    def ended(self) -> str:
+        """Look at each process."""
+        return self._cluster.ended()
+
     def show(self, moment: str) -> None:
         """Print what kubectl shows, and after the events the table of the standalone demo too."""
         print(f"$ kubectl get whe,whsub    # {moment} the events")
@@ -103,10 +116,8 @@ def standalone(folder: Path) -> Iterator[StandaloneInstallation]:
         start_new_session=True,
     )
     try:
-        yield StandaloneInstallation(_nats_url(process, state / "standalone.json", log.name))
-    except BaseException:
-        print(Path(log.name).read_text()[-8000:], file=sys.stderr)
-        raise
+        nats_url = _nats_url(process, state / "standalone.json", log.name)
+        yield StandaloneInstallation(nats_url, process, Path(log.name))
     finally:
         process.terminate()
         process.wait(timeout=60)

@@ -89,7 +89,8 @@ def _run(command: Sequence[str], *, program: GoProgram, scratch: Path) -> str:
                 process.wait()
                 raise
     if process.returncode != 0:
-        tail = log.read_text(errors="replace")[-LOG_TAIL_CHARACTERS:]
+        # `go mod download -json` writes its error to stdout.
+        tail = (output.read_text() + log.read_text(errors="replace"))[-LOG_TAIL_CHARACTERS:]
         raise ToolMissing(f"`go {command[1]}` for {program.name} {program.version} failed:\n{tail}")
     return output.read_text()
 

@@ -73,8 +73,11 @@ class ApiServer:
         write_kubeconfig(self.kubeconfig, url=self.url, ca_pem=self.ca_file.read_bytes(), token=self.token)
 
     def stop(self) -> None:
-        """End kube-apiserver with SIGTERM; etcd and its data stay for the next `start`."""
-        self._api.end()
+        """End kube-apiserver with SIGTERM; etcd and its data stay for the next `start`.
+
+        It waits a minute for open watches to end; after 3 s it gets a SIGKILL.
+        """
+        self._api.end(seconds=3)
 
     def kill(self) -> None:
         """End kube-apiserver with SIGKILL; etcd and its data stay for the next `start`."""

@@ -103,6 +103,14 @@ def test_attributes_keep_their_json_type() -> None:
     assert again.time == "2026-11-24T10:00:00.120+01:00"
 
 
+@pytest.mark.parametrize("value", ['"data": 1', 'x,"data":{}', "\\", '\\"', "data", "é\u2028"])
+@pytest.mark.parametrize("ensure_ascii", [True, False])
+def test_quotes_and_escapes_in_attributes_do_not_confuse(value: str, *, ensure_ascii: bool) -> None:
+    members = {**MEMBERS, "id": value, "ext": value, "data": {"id": value}}
+    event = parse_structured(json.dumps(members, ensure_ascii=ensure_ascii).encode())
+    assert (event.id, event.extensions["ext"], json.loads(event.data or b"")) == (value, value, {"id": value})
+
+
 def test_an_attribute_that_is_null_is_not_set() -> None:
     assert parse_structured(event_json(subject=None, ext=None)) == parse_structured(event_json())
 
@@ -162,6 +170,8 @@ def test_the_content_type_says_whether_a_string_is_json(content_type: str, *, is
         (event_json()[:-1] + b',"data":"a\nb"}', "BadJSON"),
         (event_json()[:-1] + b',"data":{"a":"\\ud800"}}', "BadJSON"),
         (event_json()[:-1] + b',"data":{}}}', "BadJSON"),
+        (event_json()[:-1] + b',"data":{}]', "BadJSON"),
+        (event_json()[:-1] + b',"data":{}', "BadJSON"),
         (event_json()[:-1] + b',"data":{"a":[}]}', "BadJSON"),
         (event_json(id="x")[:-1] + b',"ext":"\\ud800"}', "BadJSON"),
         (b'{"id":"\xff"}', "InvalidUTF8"),
@@ -171,6 +181,8 @@ def test_the_content_type_says_whether_a_string_is_json(content_type: str, *, is
         (event_json()[:-1] + b',"id":1,"data":{}}', "DuplicateMember"),
         (event_json()[:-1] + b',"\\u0069d":"1","data":{}}', "DuplicateMember"),
         (event_json()[:-1] + b',"data":{},"data":{}}', "DuplicateMember"),
+        (event_json()[:-1] + b',"\\u0064ata":{},"data":{}}', "DuplicateMember"),
+        (event_json()[:-1] + b',"\\u0064ata":1,"data":{}}', "DuplicateMember"),
         (event_json()[:-1] + b',"data":1,"data":{}}', "DuplicateMember"),
         (event_json()[:-1] + b',"data":{},"id":"1"}', "DuplicateMember"),
         (b"{}", "MissingAttribute"),
@@ -236,10 +248,10 @@ def test_anything_else_is_refused_too(body: bytes) -> None:
         b"{" + b'"a":{},' * 100_000,
     ],
 )
-def test_hostile_text_of_the_largest_size_costs_no_more_than_a_second(hostile: bytes) -> None:
+def test_hostile_text_of_the_largest_size_is_refused_in_linear_time(hostile: bytes) -> None:
     body = HEAD.encode() + b',"data":' + hostile + b"}"
     [seconds] = repeat(lambda: reason_of(body), number=1, repeat=1)
-    assert seconds < 1
+    assert seconds < 5  # 0.2 s on an idle machine; quadratic time would be minutes
 
 
 def test_a_usual_event_of_one_kilobyte_is_read_in_microseconds() -> None:

@@ -25,7 +25,7 @@ ANSWER_SECONDS = 0.1
 
 
 @pytest.fixture
-def cluster(tmp_path: Path, kube_layer: None) -> Iterator[Cluster]:
+def cluster(tmp_path: Path) -> Iterator[Cluster]:
     with installed(tmp_path) as started:
         yield started
 

@@ -4,12 +4,13 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from pydantic import SecretStr
+
 from jethook_contract.sealing import KeyRing
 from jethook_operator.core.resources import Key, SecretValue
 from jethook_operator.core.status import Condition, StatusPatch
 from jethook_operator.shell.reconciler import Surroundings
 from jethook_operator.shell.store import KINDS, ResourceStore
-from pydantic import SecretStr
 
 SIGNING_KEY = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 OTHER_SIGNING_KEY = "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
@@ -62,6 +63,7 @@ class RecordingEvents:
         self.recorded: list[tuple[Key, str, str, str]] = []
 
     def record(self, key: Key, *, uid: str, severity: str, reason: str, message: str) -> None:
+        assert isinstance(uid, str)
         self.recorded.append((key, severity, reason, message))
 
     def reasons(self, key: Key) -> list[str]:

@@ -36,6 +36,13 @@ def test_without_go_the_error_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -
         tools.find_tool("kube-apiserver")
 
 
+def test_a_failed_build_says_what_go_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    go = _program(tmp_path / "bin" / "go", script="echo 'module lookup disabled'; echo 'giving up' >&2; exit 1")
+    monkeypatch.setenv("PATH", str(go.parent))
+    with pytest.raises(ToolMissing, match=r"(?s)for kube-apiserver v1.* failed:.*lookup disabled.*giving up"):
+        tools.find_tool("kube-apiserver")
+
+
 @pytest.mark.parametrize(("minor", "taken"), [("34", False), ("35", True), ("40+", True)])
 def test_kubectl_in_path_is_taken_when_new_enough(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, minor: str, taken: bool

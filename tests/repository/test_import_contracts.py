@@ -60,13 +60,7 @@ def test_a_forbidden_import_is_noticed_and_named(copy: Path, module: str, import
 def _lint(folder: Path) -> subprocess.CompletedProcess[str]:
     # PYTHONPATH comes before the installed package, so that the copy is what is read.
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(str(folder / root) for root in SOURCE_ROOTS)}
-    command = [str(Path(sys.executable).parent / "lint-imports"), "--no-cache", "--no-timing"]
+    command = [str(Path(sys.executable).parent / "lint-imports"), "--no-cache"]
     return subprocess.run(
-        [part for part in command if part != "--no-timing"],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=120, check=False
     )

@@ -45,9 +45,12 @@ class Totals:
 
 
 class Counters:
-    """Accumulate; bounded in size whatever comes. Moments are aware, `now` is in seconds that never go back."""
+    """Accumulate; bounded in size whatever comes. Moments are aware, `now` is in seconds that never go back.
 
-    def __init__(self) -> None:
+    `latencies` are left out where nobody reads them, since this runs for every attempt.
+    """
+
+    def __init__(self, *, latencies: bool = True) -> None:
         self.delivered = 0
         self.retried = 0
         self.failed_attempts = 0
@@ -56,7 +59,7 @@ class Counters:
         self.last_attempt_time: datetime | None = None
         self.last_error: LastError | None = None
         self.recent = RecentAttempts()
-        self._latencies = Latencies()
+        self._latencies = Latencies() if latencies else None
         self._stored = DeliveryStatus()
         self.dead_letters_refused_at: datetime | None = None
         self._failures_in_a_row = 0
@@ -65,27 +68,20 @@ class Counters:
 
     def attempted(
         self, outcome: Outcome, *, attempt: int, ended_at: datetime, next_attempt_at: datetime | None, now: float
-    ) -> None:
-        """Count one attempt that has ended."""
+    ) -> bool:
+        """Count one attempt that has ended; tell whether the state may have changed by it."""
+        first = self.last_attempt_time is None
+        was_failing = self._failures_in_a_row > 0 and self.failing
         delivered = outcome.kind == "Delivered"
         self.last_attempt_time = ended_at
         if attempt > 1:
             self.retried += 1
         self.recent.add(delivered=delivered, now=now)
         if delivered:
-            self.delivered += 1
-            self.last_delivery_time = ended_at
-            self._latencies.add(outcome.duration_seconds, now=now)
-            self._failures_in_a_row = 0
-            self._first_failure_of_row = None
-            return
-        self.failed_attempts += 1
-        self._failures_in_a_row += 1
-        self._first_failure_of_row = self._first_failure_of_row or ended_at
-        self._remember(outcome.reason, status_code=outcome.status_code, message=outcome.message, at=ended_at)
-        if next_attempt_at is not None:
-            insort(self._next_attempts, next_attempt_at)
-            del self._next_attempts[_MAX_NEXT_ATTEMPTS:]
+            self._succeeded(outcome.duration_seconds, ended_at=ended_at, now=now)
+            return first or was_failing
+        self._failed(outcome, ended_at=ended_at, next_attempt_at=next_attempt_at)
+        return first or was_failing != self.failing
 
     def buried(self, *, reason: str, message: str, at: datetime) -> None:
         """Count one event that went to the dead letters; a fault of the event itself becomes the last error."""
@@ -119,6 +115,8 @@ class Counters:
 
     def latency_milliseconds(self) -> tuple[int | None, int | None]:
         """Give p50 and p99 of recent successful attempts; the former owner's while there are none here."""
+        if self._latencies is None:
+            return (None, None)
         p50, p99 = (self._latencies.percentile_milliseconds(percent) for percent in (50, 99))
         return (self._stored.p50_milliseconds, self._stored.p99_milliseconds) if p50 is None else (p50, p99)
 
@@ -150,6 +148,23 @@ class Counters:
             self.last_error = stored.last_error
         if self._failures_in_a_row and self.last_attempt_time is None and self.last_error is not None:
             self.last_attempt_time = self.last_error.time
+
+    def _succeeded(self, duration_seconds: float, *, ended_at: datetime, now: float) -> None:
+        self.delivered += 1
+        self.last_delivery_time = ended_at
+        self._failures_in_a_row = 0
+        self._first_failure_of_row = None
+        if self._latencies is not None:
+            self._latencies.add(duration_seconds, now=now)
+
+    def _failed(self, outcome: Outcome, *, ended_at: datetime, next_attempt_at: datetime | None) -> None:
+        self.failed_attempts += 1
+        self._failures_in_a_row += 1
+        self._first_failure_of_row = self._first_failure_of_row or ended_at
+        self._remember(outcome.reason, status_code=outcome.status_code, message=outcome.message, at=ended_at)
+        if next_attempt_at is not None:
+            insort(self._next_attempts, next_attempt_at)
+            del self._next_attempts[_MAX_NEXT_ATTEMPTS:]
 
     def _remember(self, reason: str, *, status_code: int, message: str, at: datetime) -> None:
         self.last_error = LastError(

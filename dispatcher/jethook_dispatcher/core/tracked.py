@@ -41,7 +41,7 @@ class Tracked:
 
     def __init__(self, key: ObjectKey, *, part: PlanPart) -> None:
         self.key = key
-        self.counters = Counters()
+        self.counters = self._fresh_counters()
         self.revision: int | None = None
         self.stored: StatusRecord | None = None
         self.in_doubt: StatusRecord | None = None
@@ -68,7 +68,7 @@ class Tracked:
         """Take a part's new version; another UID starts the counters from nothing."""
         uid = part.endpoint.uid if self.key.kind == "WebhookEndpoint" else part.subscription.uid
         if self._parts and uid != self.uid:
-            self.counters, self._persisted, self.stored = Counters(), Totals(), None
+            self.counters, self._persisted, self.stored = self._fresh_counters(), Totals(), None
         self.uid = uid
         if self.key.kind == "Subscription":
             self._parts.clear()
@@ -125,6 +125,9 @@ class Tracked:
         if self.written_at is None:
             return now
         return max(now, self.written_at + (CONDITION_EVERY_SECONDS if urgent else COUNTERS_EVERY_SECONDS))
+
+    def _fresh_counters(self) -> Counters:
+        return Counters(latencies=self.key.kind == "WebhookEndpoint")
 
     def _situation(self, *, at: datetime, now: float) -> Situation:
         parts = tuple(self._parts.values())

@@ -62,18 +62,19 @@ class Deliverer:
         try:
             while True:
                 try:
-                    return await self._send(request, started=started)
+                    return await self._send(request, attempt=attempt, started=started)
                 except WriteRefused:
                     return NotStarted()
                 except (aiohttp.ClientError, TimeoutError, ValueError, OSError, RuntimeError) as exc:
-                    if attempt.take_second_try(exc):
+                    duration_seconds = time.monotonic() - started
+                    if attempt.take_second_try(exc, after_seconds=duration_seconds):
                         continue
                     fault = fault_of(exc, timeout_seconds=request.timeout_seconds)
-                    return failure(fault.reason, message=fault.message, duration_seconds=time.monotonic() - started)
+                    return failure(fault.reason, message=fault.message, duration_seconds=duration_seconds)
         finally:
             running_attempt.reset(token)
 
-    async def _send(self, request: OutgoingRequest, *, started: float) -> Outcome:
+    async def _send(self, request: OutgoingRequest, *, attempt: Attempt, started: float) -> Outcome:
         response = await self._session.post(
             _parsed(request.url),
             data=request.body,
@@ -81,6 +82,8 @@ class Deliverer:
             timeout=_timeout(request.timeout_seconds),
             allow_redirects=False,
         )
+        # From here on the receiver has answered: whatever happens counts.
+        attempt.reused = False
         try:
             body = await _beginning(response)
         finally:

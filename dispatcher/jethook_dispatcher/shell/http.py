@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from aiohttp.tracing import Trace
 
 KEEPALIVE_SECONDS = 30.0
+STALE_WITHIN_SECONDS = 1.0
 MAX_HEADER_BYTES = 8 * 1024
 MAX_HEADERS = 100
 READ_BUFFER_BYTES = 16 * 1024
@@ -61,12 +62,15 @@ class Attempt:
     reused: bool = False
     second_try: bool = False
 
-    def take_second_try(self, exc: Exception) -> bool:
-        """Tell, once, whether the request may go out again: an idle connection turned out to be closed."""
+    def take_second_try(self, exc: Exception, *, after_seconds: float) -> bool:
+        """Tell, once, whether the request may go out again: an idle connection turned out to be closed.
+
+        That shows at once; a receiver that hangs up after it has worked for a while has failed.
+        """
         stale = isinstance(exc, aiohttp.ServerDisconnectedError | aiohttp.ClientOSError) and not isinstance(
             exc, aiohttp.ClientConnectorError
         )
-        granted = stale and self.reused and not self.second_try
+        granted = stale and self.reused and not self.second_try and after_seconds < STALE_WITHIN_SECONDS
         self.second_try = self.second_try or granted
         return granted
 

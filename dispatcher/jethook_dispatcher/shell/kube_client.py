@@ -23,10 +23,11 @@ _FIRST_SERVER_FAULT = 500
 
 
 class KubeClient:
-    """Apply statuses; made by `open`, ended by `close`."""
+    """Apply statuses; made by `open`, ended by `close`. `server_url` is the API server's address."""
 
     def __init__(self, configuration: client.Configuration) -> None:
         configuration.connection_pool_maxsize = MAX_CONNECTIONS
+        self.server_url: str = configuration.host
         self._api: Any = client.ApiClient(configuration)  # its methods have no types
         self._objects = client.CustomObjectsApi(self._api)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections import defaultdict
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import structlog
@@ -39,7 +40,10 @@ class LanesSettings:
 
 
 class Lanes:
-    """Keep a lane for each endpoint of the plan; let those work whose shard this member owns."""
+    """Keep a lane for each endpoint of the plan; let those work whose shard this member owns.
+
+    `before_release` is awaited when the lanes of a shard have ended and the shard is still held.
+    """
 
     def __init__(
         self,
@@ -49,12 +53,14 @@ class Lanes:
         reporter: Reporter,
         jetstream: JetStreamContext,
         settings: LanesSettings,
+        before_release: Callable[[int], Awaitable[None]],
     ) -> None:
         self._services = services
         self._ownership = ownership
         self._reporter = reporter
         self._jetstream = jetstream
         self._settings = settings
+        self._before_release = before_release
         self._lanes: dict[Address, Lane] = {}
         self._by_shard: defaultdict[int, dict[Address, Lane]] = defaultdict(dict)
         self._gained: set[int] = set()
@@ -105,6 +111,8 @@ class Lanes:
         async with asyncio.TaskGroup() as tasks:
             for lane in self._by_shard[shard].values():
                 tasks.create_task(lane.release(seconds=self._settings.release_seconds))
+        if self._by_shard[shard]:
+            await self._before_release(shard)
         self._tell_gone(shard)
 
     async def reconnected(self) -> None:

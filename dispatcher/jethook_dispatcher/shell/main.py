@@ -25,14 +25,16 @@ from jethook_dispatcher.shell.attempts import AttemptLog
 from jethook_dispatcher.shell.clock import Clock, LoopLoad
 from jethook_dispatcher.shell.deadletters import DeadLetters
 from jethook_dispatcher.shell.delivery import Deliverer
+from jethook_dispatcher.shell.kube_client import KubeClient
 from jethook_dispatcher.shell.lane import LaneServices
 from jethook_dispatcher.shell.lane_acks import Acks
 from jethook_dispatcher.shell.lane_attempt import AttemptRunner
 from jethook_dispatcher.shell.lane_background import Background
-from jethook_dispatcher.shell.lane_egress import Egress, addresses_of, nats_places
+from jethook_dispatcher.shell.lane_egress import Egress, Place, addresses_of, nats_places
 from jethook_dispatcher.shell.lane_held import ByteBudget
 from jethook_dispatcher.shell.lane_log import LoggedReports
 from jethook_dispatcher.shell.lane_reports import Reporter
+from jethook_dispatcher.shell.lane_status import StatusReports, api_server
 from jethook_dispatcher.shell.lanes import Lanes, LanesSettings
 from jethook_dispatcher.shell.membership import Membership, MembershipSettings
 from jethook_dispatcher.shell.plan import PlanWatch
@@ -45,16 +47,18 @@ _RESERVE_SECONDS = 3.0
 _log = structlog.get_logger(__name__)
 
 
-async def run(settings: DispatcherSettings, *, stop: asyncio.Event, reporter: Reporter) -> int:
+async def run(settings: DispatcherSettings, *, stop: asyncio.Event) -> int:
     """Deliver until `stop` is set, then end in order; gives the exit code.
 
-    Raises Unavailable when NATS cannot be reached at the start, Invalid when the plan keys cannot be read.
+    Raises Unavailable when NATS cannot be reached at the start, Invalid when the plan keys or the credentials of the
+    cluster cannot be read.
     """
     keys = read_keys(settings.plan_keys_file)
     hooks, closed = ConnectionHooks(), asyncio.Event()
     hooks.closed.append(_setter(closed))
+    kube = await KubeClient.open(settings.kubeconfig) if settings.kubernetes else None
     client = await connect(settings.nats, hooks=hooks)
-    dispatcher = Dispatcher(settings, client=client, hooks=hooks, keys=keys, reporter=reporter)
+    dispatcher = Dispatcher(settings, client=client, hooks=hooks, keys=keys, kube=kube)
     try:
         await dispatcher.work(stop, closed=closed)
     finally:
@@ -78,7 +82,13 @@ class Dispatcher:
     """All parts of one process, wired."""
 
     def __init__(
-        self, settings: DispatcherSettings, *, client: Client, hooks: ConnectionHooks, keys: KeyRing, reporter: Reporter
+        self,
+        settings: DispatcherSettings,
+        *,
+        client: Client,
+        hooks: ConnectionHooks,
+        keys: KeyRing,
+        kube: KubeClient | None,
     ) -> None:
         jetstream = client.jetstream()
         self._client = client
@@ -87,8 +97,10 @@ class Dispatcher:
         self._background = Background()
         self._log = AttemptLog(jetstream)
         self._deliverer = Deliverer.open(lambda: self._egress.policy)
+        self._kube = kube
         self._membership = self._make_membership(hooks)
-        reports = LoggedReports(reporter)
+        self._status = StatusReports(jetstream, pool=settings.pool, membership=self._membership, kube=kube)
+        reports = LoggedReports(self._status.reporter)
         self._lanes = Lanes(
             self._make_services(reports),
             ownership=self._membership,
@@ -98,6 +110,7 @@ class Dispatcher:
                 release_seconds=max(0.5, settings.drain_seconds - 2 * _RESERVE_SECONDS),
                 poll_seconds=settings.backlog_poll_seconds,
             ),
+            before_release=self._status.flush,
         )
         self._plan = PlanWatch(
             jetstream, pool=settings.pool, keys=keys, on_part=self._lanes.put, on_pool=self._egress.set_pool
@@ -106,11 +119,17 @@ class Dispatcher:
 
     async def work(self, stop: asyncio.Event, *, closed: asyncio.Event) -> None:
         """Work until one of the events is set; after `stop` hand everything over first."""
-        self._egress.protect(await addresses_of({*nats_places(self._client), *self._settings.protected}))
+        self._egress.protect(await addresses_of(self._protected()))
         async with asyncio.TaskGroup() as tasks:
             running = [
                 tasks.create_task(work)
-                for work in (self._plan.run(), self._lanes.run(), self._log.run(), self._be_member())
+                for work in (
+                    self._plan.run(),
+                    self._lanes.run(),
+                    self._log.run(),
+                    self._status.run(),
+                    self._be_member(),
+                )
             ]
             await _first_of(stop, closed)
             if not closed.is_set():
@@ -125,6 +144,11 @@ class Dispatcher:
             await self._log.flush()
         await self._background.close()
         await self._deliverer.close()
+        await self._status.close()
+
+    def _protected(self) -> set[Place]:
+        api = api_server(self._kube) if self._kube else None
+        return {*nats_places(self._client), *self._settings.protected, *([api] if api else [])}
 
     async def _be_member(self) -> None:
         # Nothing may be delivered before the pool's egress rules are known.

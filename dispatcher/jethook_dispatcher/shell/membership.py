@@ -98,7 +98,7 @@ class Membership:
         return len({member for member, _ in self._state.live})
 
     def may_start(self, shard: int) -> bool:
-        """Tell whether an attempt for the shard may start at this moment; costs well under a microsecond or two."""
+        """Tell whether an attempt for the shard may start at this moment; costs about a microsecond."""
         return self._state.may_start(shard, now=monotonic_seconds())
 
     def holds(self, shard: int) -> bool:
@@ -110,11 +110,13 @@ class Membership:
         try:
             async with asyncio.TaskGroup() as tasks:
                 self._tasks = tasks
-                while self._state.phase is not Phase.LEFT:
-                    self._apply(events.Tick(fresh_nonce=secrets.token_hex(8)))
-                    await asyncio.sleep(TICK_SECONDS)
+                try:
+                    while self._state.phase is not Phase.LEFT:
+                        self._apply(events.Tick(fresh_nonce=secrets.token_hex(8)))
+                        await asyncio.sleep(TICK_SECONDS)
+                finally:
+                    self._tasks = None  # a group that ends takes no more tasks
         finally:
-            self._tasks = None
             self._state = replace(self._state, valid_until=NEVER)
             self._left.set()
 

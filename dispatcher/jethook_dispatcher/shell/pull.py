@@ -24,6 +24,7 @@ _LATE_SECONDS = 5.0
 _FIRST_BACK_OFF_SECONDS = 1.0
 _MAX_BACK_OFF_SECONDS = 30.0
 _ENDED_AS_ASKED = frozenset({"404", "408"})
+_COMPLETED = "Batch Completed"
 _FULL = "Message Size Exceeds MaxBytes"
 
 OnMessage = Callable[[Msg], Awaitable[None]]
@@ -121,6 +122,8 @@ class Puller:
     async def _ended(self, message: Msg) -> None:
         headers = message.headers or {}
         status, description = headers.get("Status", ""), headers.get("Description", "")
+        if description == _COMPLETED:
+            return
         try:
             unused = int(headers["Nats-Pending-Messages"])
         except (KeyError, ValueError):

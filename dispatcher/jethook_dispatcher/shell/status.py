@@ -78,16 +78,14 @@ class StatusReporter:
         """Take the end of an attempt."""
         now = self._clock.monotonic()
         for tracked in self._objects(report.part):
-            counters = tracked.counters
-            before = (counters.failing, counters.last_attempt_time is None)
-            counters.attempted(
+            turned = tracked.counters.attempted(
                 report.outcome,
                 attempt=report.attempt,
                 ended_at=report.ended_at,
                 next_attempt_at=report.next_attempt_at,
                 now=now,
             )
-            if before != (counters.failing, False):
+            if turned:
                 self._mark_urgent(tracked)
             elif tracked.key not in self._due:
                 self._mark(tracked)

@@ -9,9 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from jethook_contract.errors import Waiting
 from jethook_contract.plan import RetiredType
 from jethook_contract.subjects import covers
 from jethook_operator.core.observations import ObservedConsumer
+
+MAX_RETIRED = 32  # they lie in the consumer's metadata, which has a bound, and many filters make a consumer slow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +44,8 @@ def settled(consumer: ObservedConsumer, *, wanted: tuple[str, ...], uid: str) ->
 def decide_filters(consumer: ObservedConsumer | None, *, wanted: tuple[str, ...], last_sequence: int) -> Filters:
     """Decide on the filters of a consumer; `last_sequence` is the stream's, read after the change was seen.
 
+    Raises Waiting when more than `MAX_RETIRED` removed types still have events: all stays as it is.
+
     A retired type that is wanted again is retired no more. One that is retired now stays until the next look at
     least, since the consumer's counts are older than `last_sequence`.
     """
@@ -51,6 +56,9 @@ def decide_filters(consumer: ObservedConsumer | None, *, wanted: tuple[str, ...]
         one: RetiredType(filter_subject=one, last_sequence=last_sequence) for one in removed(consumer, wanted=wanted)
     }
     retired = tuple(kept[subject] for subject in sorted(kept) if not _covered(subject, by=wanted))
+    if len(retired) > MAX_RETIRED:
+        text = f"spec.eventTypes: events of {len(retired)} removed types still wait; change it again when they are gone"
+        raise Waiting("RetiredTypesWaiting", text)
     return Filters(wanted=wanted, retired=retired)
 
 

@@ -24,7 +24,10 @@ class Owned:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrphanInputs:
-    """What there is (`found`: thing -> time since when it is an orphan, or None) and whose object is alive."""
+    """What there is (`found`: thing -> time since when it is an orphan, or None) and whose object is alive.
+
+    `what` names the things in messages.
+    """
 
     now: datetime
     grace: timedelta
@@ -32,6 +35,7 @@ class OrphanInputs:
     alive: frozenset[Owned]
     found: tuple[tuple[Owned, datetime | None], ...]
     parts: tuple[tuple[Owned, Place], ...] = ()
+    what: str = "consumers"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +54,7 @@ def decide_orphans(inputs: OrphanInputs) -> OrphanDecision:
     gone = [(owned, since) for owned, since in inputs.found if owned not in inputs.alive]
     due = tuple(owned for owned, since in gone if since is not None and inputs.now - since >= inputs.grace)
     parts = tuple(place for owned, place in inputs.parts if owned not in inputs.alive)
-    held = _held("consumers", len(due), total=len(inputs.found), percent=inputs.hold_percent)
+    held = _held(inputs.what, len(due), total=len(inputs.found), percent=inputs.hold_percent)
     parts_held = _held("plan parts", len(parts), total=len(inputs.parts), percent=inputs.hold_percent)
     return OrphanDecision(
         mark=tuple(owned for owned, since in gone if since is None),

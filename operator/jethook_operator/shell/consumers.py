@@ -40,7 +40,7 @@ class Consumers:
             found = await self._api.list_all(f"CONSUMER.LIST.{stream}", field="consumers")
         finally:
             self._loads.remove((stream, touched))
-        listed = {info["name"]: info for info in found if info["name"] not in touched}
+        listed = {info["name"]: _slim(info) for info in found if info["name"] not in touched}
         newer = {name: info for name, info in self._known.get(stream, {}).items() if name in touched}
         self._known[stream] = listed | newer
         return {
@@ -120,7 +120,7 @@ class Consumers:
         if known is not None:
             known.pop(name, None)
             if info is not None:
-                known[name] = info
+                known[name] = _slim(info)
 
     def _metadata(self, filters: Filters, *, uid: str) -> dict[str, str]:
         metadata = {
@@ -159,6 +159,10 @@ def _config(name: str, *, filters: Filters, metadata: dict[str, str]) -> dict[st
         "filter_subjects": list(filters.subjects),
         "metadata": metadata,
     }
+
+
+def _slim(info: dict[str, Any]) -> dict[str, Any]:
+    return {field: info[field] for field in ("name", "config", "ack_floor", "num_pending", "num_ack_pending")}
 
 
 def _observed(info: dict[str, Any]) -> ObservedConsumer:

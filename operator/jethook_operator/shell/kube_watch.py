@@ -19,6 +19,7 @@ from jethook_operator.core.resources import Kind
 from jethook_operator.shell.kube_kinds import COLLECTIONS, Collection
 
 _STOP_SECONDS = 10.0
+_CLOSE_SECONDS = 0.25
 Json = dict[str, Any]
 Login = Callable[[], Coroutine[Any, Any, kopf.ConnectionInfo]]
 
@@ -74,7 +75,11 @@ class Watches:
         async def login(**_: Any) -> kopf.ConnectionInfo:
             return await self._login()
 
-        await kopf.operator(registry=registry, settings=_settings(), clusterwide=True, standalone=True, stop_flag=stop)
+        try:
+            settings = _settings()
+            await kopf.operator(registry=registry, settings=settings, clusterwide=True, standalone=True, stop_flag=stop)
+        finally:
+            await asyncio.sleep(_CLOSE_SECONDS)  # kopf does not wait until its TLS connections are closed
 
 
 def _call_in(loop: asyncio.AbstractEventLoop, call: Callable[[], None]) -> None:

@@ -67,7 +67,7 @@ async def _run_until(work: Operation, *, stop: asyncio.Event, closed: asyncio.Ev
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:
         await _cancel(*gathering, asked, ended)
-        work.queue.stop()
+        work.stop_reconciling()
         await _finish(queue)
         await _cancel(background)
     if ended in done:

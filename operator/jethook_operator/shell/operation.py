@@ -68,6 +68,11 @@ class Operation:
         await self._intake.gathered()
         await self.queue.run()
 
+    def stop_reconciling(self) -> None:
+        """Start no reconcile any more, not even the first."""
+        self.queue.stop()
+        self._intake.mark_gathered()
+
     async def reconnected(self) -> None:
         """Look at everything again: NATS may have lost what it had."""
         _log.info("nats_reconnected")

@@ -11,7 +11,7 @@ from weakref import WeakValueDictionary
 import structlog
 
 from jethook_contract import names
-from jethook_operator.core.observations import Place
+from jethook_operator.core.observations import ObservedPart, Place
 from jethook_operator.core.orphans import OrphanDecision, OrphanInputs, Owned, decide_orphans
 from jethook_operator.core.resources import Key, ResourceReader
 from jethook_operator.shell.consumers import Consumers
@@ -72,7 +72,7 @@ class Orphans:
         await self._carry_on(namespaces)
         # The objects are listed after what NATS holds: whatever was made meanwhile has its object in this list.
         alive = frozenset(Owned(key.namespace, key.name) for key in self._reader.keys("Subscription"))
-        decision = decide_orphans(self._inputs(found, alive=alive, with_parts=True))
+        decision = decide_orphans(self._inputs(found, alive=alive, parts=self._parts.plans.all()))
         await self._apply(decision)
         streams_held = await self._namespaces(namespaces)
         known = {owned for owned, _ in found}
@@ -104,9 +104,9 @@ class Orphans:
         found: tuple[tuple[Owned, datetime | None], ...],
         *,
         alive: frozenset[Owned],
-        with_parts: bool,
+        parts: tuple[ObservedPart, ...] = (),
+        what: str = "consumers",
     ) -> OrphanInputs:
-        parts = self._parts.plans.all() if with_parts else ()
         return OrphanInputs(
             now=self._now(),
             grace=timedelta(seconds=self._settings.orphan_grace_seconds),
@@ -114,6 +114,7 @@ class Orphans:
             alive=alive,
             found=found,
             parts=tuple((Owned(one.part.namespace, one.part.subscription.name), one.place) for one in parts),
+            what=what,
         )
 
     async def _apply(self, decision: OrphanDecision) -> None:
@@ -140,7 +141,7 @@ class Orphans:
         kinds = (self._reader.keys("Subscription"), self._reader.keys("WebhookEndpoint"))
         alive = frozenset(Owned(key.namespace, "") for keys in kinds for key in keys)
         found = tuple((Owned(namespace, ""), _time(since)) for namespace, since in namespaces.items())
-        decision = decide_orphans(self._inputs(found, alive=alive, with_parts=False))
+        decision = decide_orphans(self._inputs(found, alive=alive, what="events streams"))
         for owned in decision.mark:
             await self._parts.streams.mark_orphaned(owned.namespace, at=self._now().isoformat())
         for owned in decision.adopt:

@@ -125,6 +125,7 @@ class Reconciler:
         found = self._reader.endpoint(key.namespace, key.name)
         if found is None:
             self._in_place.discard(key)
+            self._subscriptions.forget_endpoint(key)
             return None
         if isinstance(found, Broken):
             return await self._broken(found)
@@ -166,7 +167,8 @@ class Reconciler:
         verdict = verdict_of(error)
         patch = status(verdict)
         # While NATS is away, what was in place stays so: an outage must not rewrite the status of every object.
-        if error.reason != "NATSUnreachable" or patch.key not in self._in_place:
+        outage = isinstance(error, Unavailable) and error.reason != "NoQuota"
+        if not outage or patch.key not in self._in_place:
             await self._say(patch, verdict=verdict)
         if isinstance(error, Unavailable):
             raise error

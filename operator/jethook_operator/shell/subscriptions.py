@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from jethook_contract import names
-from jethook_contract.errors import Invalid
-from jethook_contract.plan import PlanSecrets
+from jethook_contract.errors import Invalid, JethookError
+from jethook_contract.plan import PlanPart, PlanSecrets
 from jethook_operator.api.subscription import Subscription
 from jethook_operator.api.webhookendpoint import WebhookEndpoint
 from jethook_operator.core.filters import settled
-from jethook_operator.core.observations import ObservedConsumer
+from jethook_operator.core.observations import ObservedConsumer, Place
 from jethook_operator.core.references import Secrets, rotation_message, secret_names
 from jethook_operator.core.resources import Key, ResourceReader
 from jethook_operator.core.subscription import SubscriptionDecision, SubscriptionInputs, wanted_filters
@@ -53,23 +55,34 @@ class Subscriptions:
 
         A dispatcher that sees a widened consumer before the part sends what it does not know (`PlanPart.wants`).
         """
-        namespace, name, plans = subscription.metadata.namespace, subscription.metadata.name, self._nats.plans
+        namespace, name = subscription.metadata.namespace, subscription.metadata.name
         await self._nats.consumers.ensure(
             decision.part.stream, name, filters=decision.filters, uid=subscription.metadata.uid
         )
-        before = {one.place: one for one in plans.of_subscription(namespace, name)}
+        before = {one.place: one.part for one in self._nats.plans.of_subscription(namespace, name)}
         old = before.get(decision.place)
-        part = decision.part
-        if decision.secrets != PlanSecrets():
-            ring = self._around.key_ring(decision.place.pool)
-            part = seal(part, secrets=decision.secrets, ring=ring, old=old.part if old else None)
-            if rotated(part, secrets=decision.secrets, ring=ring, old=old.part if old else None):
-                self._announce(namespace, part.endpoint.name, digest=part.secrets_digest, secrets=decision.secrets)
+        try:
+            part = self._sealed(decision, old=old)
+        except JethookError as error:
+            await self._place(decision, part=_withheld(decision.part, error=error), before=before)
+            raise
+        await self._place(decision, part=part, before=before)
+
+    def _sealed(self, decision: SubscriptionDecision, *, old: PlanPart | None) -> PlanPart:
+        if decision.secrets == PlanSecrets():
+            return decision.part
+        ring = self._around.key_ring(decision.place.pool)
+        part = seal(decision.part, secrets=decision.secrets, ring=ring, old=old)
+        if rotated(part, secrets=decision.secrets, ring=ring, old=old):
+            self._announce(part, secrets=decision.secrets)
+        return part
+
+    async def _place(self, decision: SubscriptionDecision, *, part: PlanPart, before: Mapping[Place, PlanPart]) -> None:
         for place in decision.obsolete:
-            await plans.remove(place)
-        if await plans.put(decision.place, part) or decision.obsolete:
-            for endpoint in {part.endpoint.name, *(one.part.endpoint.name for one in before.values())}:
-                self._enqueue_endpoint(namespace, endpoint)
+            await self._nats.plans.remove(place)
+        if await self._nats.plans.put(decision.place, part) or decision.obsolete:
+            for endpoint in {part.endpoint.name, *(one.endpoint.name for one in before.values())}:
+                self._enqueue_endpoint(part.namespace, endpoint)
 
     async def remove(self, key: Key) -> None:
         """Take away the plan of a Subscription that is gone, and mark its consumer; the sweep removes that later."""
@@ -89,8 +102,13 @@ class Subscriptions:
         except Invalid:
             return None  # another installation's: none of ours is gone
 
-    def _announce(self, namespace: str, name: str, *, digest: str, secrets: PlanSecrets) -> None:
+    def forget_endpoint(self, key: Key) -> None:
+        """Drop what is remembered of an endpoint that is gone."""
+        self._announced.pop((key.namespace, key.name), None)
+
+    def _announce(self, part: PlanPart, *, secrets: PlanSecrets) -> None:
         """Tell once of an endpoint's new secrets, however many Subscriptions carry them."""
+        namespace, name, digest = part.namespace, part.endpoint.name, part.secrets_digest
         endpoint = self._reader.endpoint(namespace, name)
         if not isinstance(endpoint, WebhookEndpoint) or self._announced.get((namespace, name)) == digest:
             return
@@ -111,3 +129,9 @@ async def read_secrets(endpoint: WebhookEndpoint, *, reader: ResourceReader) -> 
     """Read every Secret that an endpoint refers to."""
     namespace = endpoint.metadata.namespace
     return {name: await reader.secret(namespace, name) for name in secret_names(endpoint)}
+
+
+def _withheld(part: PlanPart, *, error: JethookError) -> PlanPart:
+    return part.model_copy(
+        update={"state": "Withheld", "reason": error.reason, "message": error.message, "target": None}
+    )

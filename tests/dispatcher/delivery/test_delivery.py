@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
 import time
 from collections.abc import Callable
 
@@ -165,6 +167,45 @@ async def test_idle_connection_that_the_receiver_closed_costs_no_attempt(receive
         assert (await deliver(receiver.url)).delivered
         assert (await deliver(receiver.url)).delivered
         assert (receiver.connections, len(receiver.heads)) == (2, 3)
+
+
+async def test_receiver_that_hangs_up_after_working_has_failed(receive: Receive, deliver: Deliver) -> None:
+    seen: list[int] = []
+
+    async def work_then_hang_up(writer: asyncio.StreamWriter) -> None:
+        seen.append(1)
+        if len(seen) == 1:
+            await _ok(writer)
+            return
+        await asyncio.sleep(1.1)
+        writer.close()
+
+    async with receive(work_then_hang_up) as receiver:
+        assert (await deliver(receiver.url)).delivered
+        assert (await deliver(receiver.url)).reason == "ConnectionClosed"
+        assert len(receiver.heads) == 2
+
+
+async def test_answer_that_is_reset_in_the_middle_is_not_sent_again(receive: Receive, deliver: Deliver) -> None:
+    seen: list[int] = []
+
+    async def reset_the_second(writer: asyncio.StreamWriter) -> None:
+        seen.append(1)
+        if len(seen) == 1:
+            await _ok(writer)
+            return
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n0123")
+        await writer.drain()
+        # Without lingering, closing sends a reset.
+        sock = writer.get_extra_info("socket")
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        await asyncio.sleep(0.1)
+        writer.transport.abort()
+
+    async with receive(reset_the_second) as receiver:
+        assert (await deliver(receiver.url)).delivered
+        assert (await deliver(receiver.url)).reason == "ConnectionClosed"
+        assert len(receiver.heads) == 2
 
 
 async def test_nothing_is_written_when_the_caller_may_not_start(receive: Receive) -> None:

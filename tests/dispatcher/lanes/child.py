@@ -10,7 +10,6 @@ import uvloop
 from jethook_contract.connection import ConnectionSettings
 from jethook_dispatcher.shell.main import run
 from jethook_dispatcher.shell.settings import DispatcherSettings
-from tests.dispatcher.lanes.reports import RecordingReporter
 
 
 async def main(url: str, keys_file: str, member: str) -> int:
@@ -19,7 +18,7 @@ async def main(url: str, keys_file: str, member: str) -> int:
     settings = DispatcherSettings(
         nats=ConnectionSettings(servers=(url,), name=member), plan_keys_file=Path(keys_file), member=member
     )
-    return await run(settings, stop=stop, reporter=RecordingReporter())
+    return await run(settings, stop=stop)
 
 
 if __name__ == "__main__":

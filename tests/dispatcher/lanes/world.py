@@ -7,7 +7,15 @@ from pathlib import Path
 
 from nats.aio.client import Client
 from nats.js import JetStreamContext
-from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy, DiscardPolicy, KeyValueConfig, RetentionPolicy, StreamConfig
+from nats.js.api import (
+    AckPolicy,
+    ConsumerConfig,
+    DeliverPolicy,
+    DiscardPolicy,
+    KeyValueConfig,
+    RetentionPolicy,
+    StreamConfig,
+)
 from nats.js.errors import NotFoundError
 from pydantic import SecretStr
 
@@ -80,6 +88,7 @@ class World:
         retry: RetryPolicy = QUICK_RETRY,
         types: tuple[str, ...] = ("com.example.**",),
         timeout_seconds: int = 15,
+        ack_wait_seconds: int = 30,
     ) -> PlanPart:
         """Make a Subscription's consumer and its plan part."""
         filters = filter_subjects(NAMESPACE, types, subscription)
@@ -90,7 +99,7 @@ class World:
                 deliver_policy=DeliverPolicy.NEW,
                 ack_policy=AckPolicy.EXPLICIT,
                 filter_subjects=list(filters),
-                ack_wait=30,
+                ack_wait=ack_wait_seconds,
                 max_deliver=-1,
                 max_ack_pending=20_000,
             ),
@@ -116,7 +125,9 @@ class World:
 
     async def set_state(self, part: PlanPart, *, state: State) -> None:
         """Write the part again in another state."""
-        await self.put(part.model_copy(update={"state": state, **({} if state == "Active" else {"target": None, "sealed": ""})}))
+        await self.put(
+            part.model_copy(update={"state": state, **({} if state == "Active" else {"target": None, "sealed": ""})})
+        )
 
     async def retire(self, part: PlanPart, *, filters: tuple[str, ...], retired: tuple[RetiredType, ...]) -> None:
         """Write the part again with other filters, the removed ones retired."""

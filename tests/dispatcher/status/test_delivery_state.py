@@ -148,8 +148,8 @@ def test_endpoint_has_all_fields_and_a_subscription_those_of_its_schema() -> Non
         "successPercent": 50,
         "lastAttemptTime": "2026-11-24T10:00:00Z",
         "nextAttemptTime": "2026-11-24T10:00:05Z",
-        "p50Milliseconds": 10,
-        "p99Milliseconds": 10,
+        "p50Milliseconds": 11,
+        "p99Milliseconds": 11,
     }
     assert endpoint.model_dump(mode="json", by_alias=True, exclude_none=True) == common | more
     subscription = delivery_status(situation(counters=counters, backlog=backlog, kind="Subscription"))

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from jethook_contract.plan import PlanPart, RetiredType
 from jethook_contract.subjects import covers, filter_subjects, matches
 from jethook_operator.core.filters import Filters, decide_filters, settled
@@ -58,7 +59,10 @@ def test_a_type_is_not_dropped_in_the_same_look_that_retires_it() -> None:
     [(6, 1, 0, True), (6, 0, 1, True), (6, 0, 0, False), (7, 1, 1, False), (8, 5, 5, False)],
 )
 def test_a_retired_type_goes_when_the_floor_has_passed_it_or_nothing_is_pending(
-    ack_floor: int, pending: int, ack_pending: int, kept: bool  # noqa: FBT001 -- a column of the table
+    ack_floor: int,
+    pending: int,
+    ack_pending: int,
+    kept: bool,  # noqa: FBT001 -- a column of the table
 ) -> None:
     seen = consumer("a", retired=[retired("b", 7)], ack_floor=ack_floor, pending=pending, ack_pending=ack_pending)
     assert bool(decide_filters(seen, wanted=wanted("a"), last_sequence=50).retired) is kept

@@ -3,13 +3,16 @@
 from collections.abc import AsyncIterator
 
 import pytest
+from nats.aio.client import Client
+from nats.js.errors import NotFoundError
+
 from jethook_contract import names
 from jethook_contract.connection import ConnectionHooks, ConnectionSettings, connect
 from jethook_contract.subjects import events_subject
+from jethook_operator.shell.jetstream import JetStreamApi
 from jethook_operator.shell.reconciler import Reconciler
-from jethook_operator.shell.streams import StreamSettings
-from nats.aio.client import Client
-from nats.js.errors import NotFoundError
+from jethook_operator.shell.streams import Streams, StreamSettings
+from jethook_operator.shell.sweep import Sweeper
 from tests.fakes.surroundings import World, document, endpoint, endpoint_key, subscription, subscription_key
 from tests.fixtures.nats import NatsServer
 
@@ -175,3 +178,14 @@ async def test_a_stream_that_somebody_deleted_is_asked_for_again(client: Client,
     assert {subscription_key(), endpoint_key()} <= set(world.enqueued)
     await work.reconcile(subscription_key())
     assert await consumers(client) == {"sub_all"}
+
+
+async def test_a_removal_that_was_cut_off_is_finished(client: Client, world: World) -> None:
+    await made(client, world, "gone", "kept")
+    await client.jetstream().publish(events_subject("shop", "a"), b"")
+    api = JetStreamApi(client)
+    await Sweeper(api, streams=Streams(api, settings=StreamSettings(install_id="test"))).detach(STREAM, "gone")
+    assert await consumers(client) == {"sweep_gone", "sub_kept"}
+    world.store.remove(subscription_key("gone"))
+    await reconciler(client, world).sweep_orphans()
+    assert await consumers(client) == {"sub_kept"}

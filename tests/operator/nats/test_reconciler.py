@@ -1,21 +1,23 @@
 """A reconcile against a real nats-server."""
 
+import dataclasses
 import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import nats.js.errors
 import pytest
+from nats.aio.client import Client
+
 from jethook_contract import names
 from jethook_contract.connection import ConnectionHooks, ConnectionSettings, connect
-from jethook_contract.errors import Unavailable
+from jethook_contract.errors import Unavailable, Waiting
 from jethook_contract.plan import PlanPart, PoolPlan
+from jethook_contract.sealing import KeyRing
 from jethook_contract.subjects import events_subject
 from jethook_operator.core.resources import Key
 from jethook_operator.shell.reconciler import Reconciler
 from jethook_operator.shell.streams import StreamSettings
-from nats.aio.client import Client
-from nats.js import JetStreamContext
 from tests.fakes.surroundings import (
     OTHER_SIGNING_KEY,
     SIGNING_KEY,
@@ -69,9 +71,9 @@ async def keys_of(client: Client, pool: str = "default") -> set[str]:
     return set(await (await client.jetstream().key_value(names.plan_bucket(pool))).keys())
 
 
-async def publish(client: Client, event_type: str, count: int = 1) -> None:
-    for number in range(count):
-        await client.jetstream().publish(events_subject("shop", event_type), b"%d" % number)
+async def publish(client: Client, event_type: str, count: int = 1, *, body: bytes = b"{}") -> None:
+    for _ in range(count):
+        await client.jetstream().publish(events_subject("shop", event_type), body)
 
 
 async def fetched(client: Client, consumer: str = "sub_all", count: int = 100) -> list[str]:
@@ -88,7 +90,7 @@ async def fetched(client: Client, consumer: str = "sub_all", count: int = 100) -
 
 
 async def writes(client: Client) -> dict[str, int]:
-    """Count what could only change by a write: sequences of all streams, and the API requests of the account."""
+    """Give the last sequence of every stream, the buckets included: only a write changes one."""
     js = client.jetstream()
     return {info.config.name or "": info.state.last_seq for info in await js.streams_info()}
 
@@ -263,7 +265,7 @@ async def test_a_recreated_subscription_goes_on_with_its_backlog(
 
 
 @pytest.mark.parametrize(
-    ("data", "labelled", "reason", "cure"),
+    "case",
     [
         (None, "true", "SecretNotFound", 'spec.signing[0].secretRef: Secret "signing" does not exist'),
         ({"current": SIGNING_KEY}, "", "SecretNotLabelled", "kubectl label secret signing jethook.io/use=true"),
@@ -272,14 +274,9 @@ async def test_a_recreated_subscription_goes_on_with_its_backlog(
     ],
 )
 async def test_a_missing_secret_withholds_the_plan_until_it_comes(
-    client: Client,
-    world: World,
-    reconciler: Reconciler,
-    data: dict[str, str] | None,
-    labelled: str,
-    reason: str,
-    cure: str,
+    client: Client, world: World, reconciler: Reconciler, case: tuple[dict[str, str] | None, str, str, str]
 ) -> None:
+    data, labelled, reason, cure = case
     world.put(endpoint(**SIGNED), subscription("all", "a"))
     if data is not None:
         world.put_secret("signing", data, labelled=labelled)
@@ -393,7 +390,9 @@ async def test_another_installs_stream_is_never_touched(client: Client, world: W
 async def test_another_installs_consumer_is_never_touched(client: Client, world: World, reconciler: Reconciler) -> None:
     world.put(endpoint(), subscription("first", "a"))
     await settle(reconciler, subscription_key("first"))
-    other = await client.jetstream().add_consumer(STREAM, durable_name="sub_all", filter_subject="jethook.events.shop.a")
+    other = await client.jetstream().add_consumer(
+        STREAM, durable_name="sub_all", filter_subject="jethook.events.shop.a"
+    )
     world.put(subscription("all", "a"))
     fresh = Reconciler(client, settings=SETTINGS, surroundings=world.surroundings())
     await settle(fresh, subscription_key())
@@ -412,7 +411,9 @@ async def test_a_namespace_of_another_uid_is_told_apart(client: Client, world: W
     assert world.status.ready(subscription_key()) == ("False", "OtherNamespace")
 
 
-async def test_changed_settings_reach_a_stream_that_exists(client: Client, world: World, reconciler: Reconciler) -> None:
+async def test_changed_settings_reach_a_stream_that_exists(
+    client: Client, world: World, reconciler: Reconciler
+) -> None:
     world.put(endpoint(), subscription())
     await settle(reconciler, subscription_key())
     larger = StreamSettings(install_id="test", events_max_bytes=32 * 1024 * 1024)
@@ -425,14 +426,12 @@ async def test_a_full_stream_refuses_the_publisher_and_evicts_nothing(client: Cl
     reconciler = Reconciler(client, settings=small, surroundings=world.surroundings())
     world.put(endpoint(), subscription("all", "a"))
     await settle(reconciler, subscription_key())
-    stored = 0
     with pytest.raises(nats.js.errors.APIError, match="maximum bytes exceeded") as refused:
-        while stored < 1000:
-            await client.jetstream().publish(events_subject("shop", "a"), b"x" * 10_000)
-            stored += 1
+        await publish(client, "a", 1000, body=b"x" * 10_000)
     assert refused.value.err_code == 10077
-    assert 10 < stored < 20
-    assert len(await fetched(client)) == stored
+    stored = (await client.jetstream().stream_info(STREAM)).state
+    assert (stored.first_seq, 10 < stored.messages < 20) == (1, True)
+    assert len(await fetched(client)) == stored.messages
 
 
 async def test_no_room_for_a_stream_is_told_as_no_quota(tmp_path: Path, world: World) -> None:
@@ -486,3 +485,30 @@ async def test_an_object_made_while_nats_is_away_says_so(
     with pytest.raises(Unavailable):
         await reconciler.reconcile(subscription_key())
     assert world.status.ready(subscription_key()) == ("False", "NATSUnreachable")
+
+
+async def test_a_bucket_that_a_dispatcher_made_first_is_adopted(
+    client: Client, world: World, reconciler: Reconciler
+) -> None:
+    js = client.jetstream()
+    members = await js.create_key_value(bucket="jethook-members-default", history=1)
+    await members.put("lease.one", b"{}")
+    world.put(endpoint(), subscription())
+    await settle(reconciler, subscription_key())
+    assert world.status.ready(subscription_key()) == ("True", "Programmed")
+    stream = await js.stream_info("KV_jethook-members-default")
+    assert (stream.config.metadata or {})[names.METADATA_INSTALL_ID] == "test"
+    assert (await members.get("lease.one")).value == b"{}"
+
+
+async def test_without_a_key_file_the_part_is_withheld(client: Client, world: World) -> None:
+    def no_ring(_pool: str) -> KeyRing:
+        raise Waiting("NoPlanKey", "pool default has no key file")
+
+    surroundings = dataclasses.replace(world.surroundings(), key_ring=no_ring)
+    world.put(endpoint(**SIGNED), subscription())
+    world.put_secret("signing", {"current": SIGNING_KEY})
+    await settle(Reconciler(client, settings=SETTINGS, surroundings=surroundings), subscription_key())
+    part = await part_of(client)
+    assert (part.state, part.reason, part.target) == ("Withheld", "NoPlanKey", None)
+    assert world.status.ready(subscription_key()) == ("False", "NoPlanKey")

@@ -1,0 +1,63 @@
+"""Wire the reports of the lanes to the pool's status bucket and, where there is a cluster, to its resources."""
+
+from __future__ import annotations
+
+import asyncio
+from urllib.parse import urlsplit
+
+from nats.js import JetStreamContext
+
+from jethook_dispatcher.shell.clock import Clock
+from jethook_dispatcher.shell.kube_client import KubeClient
+from jethook_dispatcher.shell.kube_status import KubeStatusWriter
+from jethook_dispatcher.shell.lane_egress import Place
+from jethook_dispatcher.shell.membership import Membership
+from jethook_dispatcher.shell.status import StatusReporter
+from jethook_dispatcher.shell.status_bucket import StatusBucket
+
+_HTTPS_PORT = 443
+
+
+class StatusReports:
+    """Hold the reporter of a process; `kube` None keeps status in the bucket only."""
+
+    def __init__(
+        self, jetstream: JetStreamContext, *, pool: str, membership: Membership, kube: KubeClient | None
+    ) -> None:
+        def live_members() -> int:
+            return membership.live_members
+
+        clock = Clock()
+        self._kube = kube
+        self._writer = KubeStatusWriter(kube, clock=clock, live_members=live_members) if kube else None
+        self.reporter = StatusReporter(
+            StatusBucket(jetstream, pool=pool),
+            clock=clock,
+            holds=membership.holds,
+            live_members=live_members,
+            sink=self._writer,
+        )
+
+    async def run(self) -> None:
+        """Write what is due until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self.reporter.run())
+            if self._writer is not None:
+                tasks.create_task(self._writer.run())
+
+    async def flush(self, shard: int) -> None:
+        """Write what has changed for a shard that is about to be given up."""
+        await self.reporter.flush(shard=shard)
+
+    async def close(self) -> None:
+        """Show what is stored already, then close the connection to the cluster."""
+        if self._writer is not None:
+            await self._writer.flush()
+        if self._kube is not None:
+            await self._kube.close()
+
+
+def api_server(kube: KubeClient) -> Place | None:
+    """Give host and port of the API server, which no delivery may reach."""
+    url = urlsplit(kube._api.configuration.host)  # noqa: SLF001 -- the client does not tell
+    return (url.hostname, url.port or _HTTPS_PORT) if url.hostname else None

@@ -1,0 +1,263 @@
+"""The whole operator on a real API server, with no more rights than its manifest gives, and a real nats-server."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hack.kubernetes import ApiServer
+from jethook_contract.connection import ConnectionSettings
+from jethook_contract.errors import Unavailable
+from jethook_operator.shell.settings import OperatorSettings
+from tests.fixtures.nats import NatsServer
+from tests.fixtures.poll import eventually
+from tests.operator.shell.running_operator import NatsView, condition, nats_view, plan_keys, ready, running
+
+ROOT = Path(__file__).parents[3]
+MANIFESTS = ROOT / "examples" / "kubernetes"
+SYSTEM = "jethook-system"
+SECONDS = 20.0
+ENDPOINT = """\
+apiVersion: jethook.io/v1alpha1
+kind: WebhookEndpoint
+metadata: {name: orders}
+spec:
+  url: https://a.example/x
+  signing: [{scheme: StandardWebhooks, secretRef: {name: keys}}]
+"""
+SUBSCRIPTION = """\
+apiVersion: jethook.io/v1alpha1
+kind: Subscription
+metadata: {name: all}
+spec: {endpointRef: {name: orders}, eventTypes: ["com.example.**"]}
+"""
+SECRET = """\
+apiVersion: v1
+kind: Secret
+metadata: {name: keys, labels: {jethook.io/use: "true"}}
+stringData: {current: whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw}
+"""
+ALL = f"{ENDPOINT}---\n{SUBSCRIPTION}---\n{SECRET}"
+
+
+class Tenant:
+    """kubectl in one namespace, off the event loop."""
+
+    def __init__(self, server: ApiServer, namespace: str) -> None:
+        self.server = server
+        self.namespace = namespace
+
+    async def kubectl(self, *arguments: str, stdin: str | None = None, check: bool = True) -> str:
+        done = await asyncio.to_thread(
+            self.server.kubectl, *arguments, f"--namespace={self.namespace}", stdin=stdin, check=check
+        )
+        return done.stdout
+
+    async def apply(self, text: str) -> None:
+        await self.kubectl("apply", "-f", "-", stdin=text)
+
+    async def get(self, kind: str, name: str) -> Any:
+        return json.loads(await self.kubectl("get", kind, name, "-o", "json", check=False) or "null")
+
+    async def is_ready(self, kind: str, name: str, status: str = "True") -> bool:
+        return ready(await self.get(kind, name)) == status
+
+    async def all_ready(self) -> bool:
+        return await self.is_ready("whe", "orders") and await self.is_ready("whsub", "all")
+
+
+def settings_for(server: ApiServer, nats: NatsServer, folder: Path, **changes: Any) -> OperatorSettings:
+    """Install the rights and act as the operator's ServiceAccount."""
+    server.kubectl("apply", "-f", str(MANIFESTS))
+    given: dict[str, Any] = {
+        "install_id": "test",
+        "plan_keys_dir": plan_keys(folder),
+        "nats": ConnectionSettings(servers=(nats.url,)),
+        "kubeconfig": server.kubeconfig_for("jethook-operator", namespace=SYSTEM),
+        "namespace": SYSTEM,
+        "events_max_bytes": 4 * 1024 * 1024,
+    }
+    return OperatorSettings(**{**given, **changes})
+
+
+@pytest.fixture
+def tenant(kube: ApiServer, kube_namespace: str) -> Tenant:
+    return Tenant(kube, kube_namespace)
+
+
+@pytest.fixture
+def settings(kube: ApiServer, nats_server: NatsServer, tmp_path: Path) -> OperatorSettings:
+    return settings_for(kube, nats_server, tmp_path)
+
+
+@pytest.fixture
+async def view(nats_server: NatsServer) -> AsyncIterator[NatsView]:
+    async with nats_view(nats_server.url) as found:
+        yield found
+
+
+async def test_applied_objects_become_ready_and_a_restart_writes_nothing(
+    settings: OperatorSettings, tenant: Tenant, view: NatsView
+) -> None:
+    async with running(settings):
+        await tenant.apply(ALL)
+        await eventually(tenant.all_ready, seconds=SECONDS)
+        await eventually(lambda: Tenant(tenant.server, SYSTEM).is_ready("whpool", "default"), seconds=SECONDS)
+    endpoint, subscription = await tenant.get("whe", "orders"), await tenant.get("whsub", "all")
+    assert endpoint["status"]["observedGeneration"] == endpoint["metadata"]["generation"]
+    assert subscription["status"]["consumer"]["name"] == "sub_all"
+    assert await view.consumers(tenant.namespace) == {"sub_all"}
+    assert (await view.plan())[f"{tenant.namespace}.orders.all"]["endpoint"]["uid"] == endpoint["metadata"]["uid"]
+    async with running(settings):
+        await tenant.apply(ENDPOINT.replace("orders", "marker"))
+        await eventually(lambda: tenant.is_ready("whe", "marker"), seconds=SECONDS)
+    assert await tenant.get("whe", "orders") == endpoint
+    assert await tenant.get("whsub", "all") == subscription
+
+
+async def test_a_secret_that_comes_late_and_gets_its_label_later(settings: OperatorSettings, tenant: Tenant) -> None:
+    async with running(settings):
+        await tenant.apply(f"{ENDPOINT}---\n{SUBSCRIPTION}")
+        await eventually(lambda: tenant.is_ready("whe", "orders", "False"), seconds=SECONDS)
+        await tenant.apply(SECRET.replace(', labels: {jethook.io/use: "true"}', ""))
+        await tenant.kubectl("annotate", "whe", "orders", "look=again")
+
+        async def label_asked_for() -> bool:
+            return "jethook.io/use=true" in condition(await tenant.get("whe", "orders"), "Ready")["message"]
+
+        await eventually(label_asked_for, seconds=SECONDS)
+        await tenant.kubectl("label", "secret", "keys", "jethook.io/use=true")
+        await eventually(tenant.all_ready, seconds=SECONDS)
+        await tenant.kubectl("label", "secret", "keys", "jethook.io/use-")
+        await eventually(lambda: tenant.is_ready("whe", "orders", "False"), seconds=SECONDS)
+
+
+async def test_the_dispatchers_half_of_a_status_stays_and_causes_no_write(
+    settings: OperatorSettings, tenant: Tenant
+) -> None:
+    delivering = {
+        "type": "Delivering",
+        "status": "True",
+        "reason": "Delivered",
+        "message": "",
+        "lastTransitionTime": "2026-11-24T10:00:00Z",
+    }
+    async with running(settings):
+        await tenant.apply(ALL)
+        await eventually(tenant.all_ready, seconds=SECONDS)
+        half = {
+            "apiVersion": "jethook.io/v1alpha1",
+            "kind": "WebhookEndpoint",
+            "metadata": {"name": "orders"},
+            "status": {"conditions": [delivering], "delivery": {"state": "Healthy", "delivered": 5}},
+        }
+        apply = ("apply", "--server-side", "--subresource=status", "--field-manager=jethook-dispatcher", "-f", "-")
+        await tenant.kubectl(*apply, stdin=json.dumps(half))
+        before = await tenant.get("whe", "orders")
+        await tenant.kubectl("annotate", "whe", "orders", "look=again")
+        await tenant.apply(ENDPOINT.replace("orders", "marker"))
+        await eventually(lambda: tenant.is_ready("whe", "marker"), seconds=SECONDS)
+        assert (await tenant.get("whe", "orders"))["status"] == before["status"]
+        await tenant.kubectl("patch", "whe", "orders", "--type=merge", "-p", '{"spec": {"suspend": true}}')
+
+        async def observed() -> bool:
+            found = await tenant.get("whe", "orders")
+            return bool(found["status"]["observedGeneration"] == found["metadata"]["generation"])
+
+        await eventually(observed, seconds=SECONDS)
+    after = await tenant.get("whe", "orders")
+    assert condition(after, "Delivering") == delivering
+    assert after["status"]["delivery"]["delivered"] == 5
+
+
+async def test_an_error_shows_as_one_event_whose_count_grows(settings: OperatorSettings, tenant: Tenant) -> None:
+    async with running(settings):
+        await tenant.apply(ENDPOINT)
+
+        async def events() -> list[Any]:
+            selector = "involvedObject.name=orders"
+            listed = json.loads(await tenant.kubectl("get", "events", "--field-selector", selector, "-o", "json"))
+            return list(listed["items"])
+
+        await eventually(events, seconds=SECONDS)
+    first = (await events())[0]
+    assert first["type"] == "Warning"
+    assert first["source"]["component"] == "jethook-operator"
+    assert first["involvedObject"]["uid"] == (await tenant.get("whe", "orders"))["metadata"]["uid"]
+    assert "keys" in first["message"]
+
+
+async def test_rights_taken_away_at_a_restart_remove_nothing(
+    kube: ApiServer, tenant: Tenant, view: NatsView, nats_server: NatsServer, tmp_path: Path
+) -> None:
+    settings = settings_for(kube, nats_server, tmp_path, orphan_grace_seconds=0.0)
+    async with running(settings):
+        await tenant.apply(ALL)
+        await eventually(tenant.all_ready, seconds=SECONDS)
+    before = await view.plan()
+    await tenant.kubectl("delete", "clusterrolebinding", "jethook-operator")
+    async with running(settings) as task:
+        await asyncio.wait({task}, timeout=6)  # more than one look of the orphan sweep could take
+        assert not task.done()
+        assert await view.plan() == before
+        assert await view.consumers(tenant.namespace) == {"sub_all"}
+        await asyncio.to_thread(kube.kubectl, "apply", "-f", str(MANIFESTS))
+        await tenant.apply(ENDPOINT.replace("orders", "marker"))
+        await eventually(lambda: tenant.is_ready("whe", "marker"), seconds=SECONDS)
+        assert await view.consumers(tenant.namespace) == {"sub_all"}
+
+
+async def test_a_list_that_is_truly_empty_removes_the_plan_and_no_consumer_before_the_grace(
+    settings: OperatorSettings, tenant: Tenant, view: NatsView
+) -> None:
+    async with running(settings):
+        await tenant.apply(ALL)
+        await eventually(tenant.all_ready, seconds=SECONDS)
+    await tenant.kubectl("delete", "whe,whsub,secret", "--all")
+    key = f"{tenant.namespace}.orders.all"
+    assert key in await view.plan()
+    async with running(settings):
+
+        async def gone() -> bool:
+            return key not in await view.plan()
+
+        await eventually(gone, seconds=SECONDS)
+        assert await view.consumers(tenant.namespace) == {"sub_all"}
+
+
+async def test_the_api_server_goes_and_comes_back(own_kube: ApiServer, nats_server: NatsServer, tmp_path: Path) -> None:
+    tenant = Tenant(own_kube, own_kube.new_namespace())
+    settings = settings_for(own_kube, nats_server, tmp_path)
+    async with running(settings) as task:
+        await tenant.apply(ALL)
+        await eventually(tenant.all_ready, seconds=SECONDS)
+        await asyncio.to_thread(own_kube.kill)
+        await asyncio.wait({task}, timeout=3)
+        assert not task.done()
+        await asyncio.to_thread(own_kube.start)
+        await tenant.apply(ENDPOINT.replace("orders", "after"))
+        await eventually(lambda: tenant.is_ready("whe", "after"), seconds=60)
+
+
+async def test_missing_crds_are_waited_for_and_a_removed_one_ends_the_process(
+    own_kube: ApiServer, nats_server: NatsServer, tmp_path: Path
+) -> None:
+    crds = ROOT / "crds"
+    await asyncio.to_thread(own_kube.kubectl, "delete", "-f", str(crds))
+    tenant = Tenant(own_kube, own_kube.new_namespace())
+    settings = settings_for(own_kube, nats_server, tmp_path)
+    async with running(settings) as task:
+        await asyncio.wait({task}, timeout=2)
+        assert not task.done()
+        await asyncio.to_thread(own_kube.install_crds, crds)
+        await tenant.apply(ALL)
+        await eventually(tenant.all_ready, seconds=SECONDS)
+        await asyncio.to_thread(own_kube.kubectl, "delete", "crd", "subscriptions.jethook.io")
+        await asyncio.wait({task}, timeout=60)
+    assert isinstance(task.exception(), Unavailable)
+    assert task.exception().reason in {"WatchEnded", "KindGone"}  # type: ignore[union-attr] # asserted above
