@@ -97,7 +97,7 @@ async def _dead_letters(url: str) -> set[tuple[str, str]]:
         js = client.jetstream()
         state = (await js.stream_info(deadletters_stream("default"))).state
         pairs = set()
-        for sequence in range(state.first_seq, state.last_seq + 1):
+        for sequence in range(max(1, state.first_seq), state.last_seq + 1):
             message = await js.get_msg(deadletters_stream("default"), sequence)
             _, _, namespace, subscription = (message.subject or "").split(".")
             pairs.add((parse_structured(message.data or b"").id, f"{namespace}/{subscription}"))

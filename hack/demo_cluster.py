@@ -46,9 +46,9 @@ class Cluster:
         dispatchers = [
             self._process(
                 "dispatcher", "jethook-dispatcher", "--pool", DEFAULT_POOL, "--plan-key", str(keys / DEFAULT_POOL),
-                "--member", f"demo-{number}", "--kubernetes",
+                "--kubernetes",
             )
-            for number in range(1, DISPATCHERS + 1)
+            for _ in range(DISPATCHERS)
         ]  # fmt: skip
         self._processes = [operator, *dispatchers]
         try:

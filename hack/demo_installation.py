@@ -114,6 +114,7 @@ def standalone(folder: Path) -> Iterator[StandaloneInstallation]:
         stdout=log,
         stderr=subprocess.STDOUT,
         start_new_session=True,
+        env={name: value for name, value in os.environ.items() if not name.startswith("JETHOOK_")},
     )
     try:
         nats_url = _nats_url(process, state / "standalone.json", log.name)

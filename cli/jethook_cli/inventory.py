@@ -46,7 +46,9 @@ class KubernetesInventory:
         from kubernetes import client, config  # 0.5 s: only where it is used
 
         try:
-            config.load_kube_config(config_file=str(kubeconfig) if kubeconfig else None, context=context)
+            config.load_kube_config(  # type: ignore[no-untyped-call]  # the library is untyped here
+                config_file=str(kubeconfig) if kubeconfig else None, context=context
+            )
         except config.ConfigException as exc:
             raise Invalid(
                 "NoCluster",
@@ -71,7 +73,7 @@ class KubernetesInventory:
         meta = obj["metadata"]
         selector = f"involvedObject.name={meta['name']},involvedObject.kind={obj['kind']}"
         found = self._call(self._core.list_namespaced_event, meta["namespace"], field_selector=selector)
-        plain: list[Object] = self._client.ApiClient().sanitize_for_serialization(found)["items"]
+        plain: list[Object] = self._client.ApiClient().sanitize_for_serialization(found)["items"]  # type: ignore[no-untyped-call]  # as above
         return sorted(plain, key=lambda event: event.get("lastTimestamp") or event.get("eventTime") or "")
 
     def _call(self, call: Any, *args: Any, **kwargs: Any) -> Any:
@@ -114,7 +116,7 @@ class NatsInventory:
 async def _stored(js: JetStreamContext, kind: str) -> list[Object]:
     try:
         bucket = await js.key_value(OBJECTS_BUCKET)
-        keys = await bucket.keys(filters=[f"{kind}.>"])
+        keys = [key for key in await bucket.keys() if key.startswith(f"{kind}.")]
         return [json.loads((await bucket.get(key)).value or b"{}") for key in keys]
     except (BucketNotFoundError, NotFoundError) as exc:
         raise Unavailable(

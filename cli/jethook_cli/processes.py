@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
+import secrets
 import signal
 import socket
 from collections.abc import Awaitable, Callable
@@ -77,7 +77,11 @@ def dispatcher(
     ],
     pool: Annotated[str, typer.Option(envvar="JETHOOK_POOL", help="The DispatcherPool to work for.")] = DEFAULT_POOL,
     member: Annotated[
-        str | None, typer.Option(envvar="JETHOOK_MEMBER", help="This process's name in the pool, once only.")
+        str | None,
+        typer.Option(
+            envvar="JETHOOK_MEMBER",
+            help="A name that no other process of the pool has or had in the last minute; host name and a random part unless told.",
+        ),
     ] = None,
     kubernetes: Annotated[
         bool, typer.Option("--kubernetes", help="Write delivery status onto the resources of the cluster too.")
@@ -94,7 +98,7 @@ def dispatcher(
 
     settings = DispatcherSettings(
         pool=pool,
-        member=member or f"{socket.gethostname()}-{os.getpid()}".lower(),
+        member=member or f"{socket.gethostname()}-{secrets.token_hex(3)}",
         nats=_nats(nats, nats_credentials, "jethook-dispatcher"),
         plan_keys_file=plan_key,
         kubernetes=kubernetes,

@@ -86,7 +86,7 @@ class Supervisor:
         for number in range(1, self._settings.dispatchers + 1):
             await self._spawn(
                 f"dispatcher-{number}", url, "dispatcher", "--pool", DEFAULT_POOL,
-                "--plan-key", str(keys / DEFAULT_POOL), "--member", f"standalone-{number}",
+                "--plan-key", str(keys / DEFAULT_POOL),
             )  # fmt: skip
 
     async def _spawn(self, name: str, url: str, *arguments: str) -> None:

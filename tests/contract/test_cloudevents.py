@@ -312,6 +312,13 @@ def test_data_that_is_not_what_its_form_says_is_not_written(form: DataForm, reas
     assert caught.value.reason == reason
 
 
+@pytest.mark.parametrize("missing", ["id", "source", "type"])
+def test_an_event_without_a_required_attribute_cannot_be_made(missing: str) -> None:
+    arguments: dict[str, Any] = {"id": "1", "source": "/s", "type": "t", missing: None}
+    with pytest.raises(Invalid, match=f"attribute {missing}"):
+        CloudEvent(**arguments)
+
+
 @pytest.mark.parametrize("name", ["data", "data_base64", "type"])
 def test_an_extension_cannot_take_the_place_of_a_member(name: str) -> None:
     with pytest.raises(Invalid) as caught:

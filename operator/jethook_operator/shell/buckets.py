@@ -11,8 +11,11 @@ from jethook_operator.shell.streams import DUPLICATE_WINDOW_SECONDS, Streams
 
 async def ensure_pool_buckets(pool: str, *, streams: Streams, replicas: int) -> None:
     """Have the buckets of a pool; raises as `Streams.ensure` does."""
-    for name in (names.plan_bucket, names.members_bucket, names.retries_bucket, names.status_bucket):
+    for name in (names.plan_bucket, names.retries_bucket, names.status_bucket):
         await streams.ensure(_bucket(name(pool), replicas=replicas), metadata={})
+    # Members read all leases and claims in one batched direct read; their rules bear an answer that lags.
+    members = {**_bucket(names.members_bucket(pool), replicas=replicas), "allow_direct": True}
+    await streams.ensure(members, metadata={})
 
 
 async def ensure_objects_bucket(*, streams: Streams, replicas: int) -> None:

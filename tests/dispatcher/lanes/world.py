@@ -150,7 +150,7 @@ class World:
         stream = names.deadletters_stream(NAMESPACE)
         state = (await self.js.stream_info(stream)).state
         found = []
-        for sequence in range(state.first_seq, state.last_seq + 1):
+        for sequence in range(max(1, state.first_seq), state.last_seq + 1):
             try:
                 message = await self.js.get_msg(stream, seq=sequence)
             except NotFoundError:
