@@ -6,6 +6,7 @@ import asyncio
 pytest_plugins = [
     "tests.fixtures.nats",
     "tests.fixtures.receivers",
+    "tests.fixtures.installation",
     "tests.fixtures.kube",
     "tests.fixtures.layers",
 ]

@@ -80,7 +80,7 @@ def dispatcher(
         str | None,
         typer.Option(
             envvar="JETHOOK_MEMBER",
-            help="A name that no other process of the pool has or had in the last minute; host name and a random part unless told.",
+            help="This process in the pool; a name never used twice. Host name and a random part unless told.",
         ),
     ] = None,
     kubernetes: Annotated[

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from jethook_contract.cloudevents import CloudEvent, parse_structured
@@ -53,6 +53,9 @@ def test_nothing_that_is_sent_shows_in_a_repr(output_format: Format) -> None:
     assert "1e400" not in repr(render(parse_structured(RECEIVED), output_format=output_format))
 
 
+@example(("n", "ab", "c", "1"), ("n", "a", "bc", "1"))
+@example(("na", "b", "c", "1"), ("n", "ab", "c", "1"))
+@example(("n", "a", "b", "c1"), ("n", "a", "bc", "1"))
 @given(st.tuples(NAMES, NAMES, NAMES, NAMES), st.tuples(NAMES, NAMES, NAMES, NAMES))
 def test_a_delivery_has_its_own_id_and_keeps_it(one: tuple[str, ...], other: tuple[str, ...]) -> None:
     first, again, second = (_id(*parts) for parts in (one, one, other))

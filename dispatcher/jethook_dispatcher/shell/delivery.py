@@ -62,7 +62,7 @@ class Deliverer:
         try:
             while True:
                 try:
-                    return await self._send(request, attempt=attempt, started=started)
+                    return await self._send(request, started=started)
                 except WriteRefused:
                     return NotStarted()
                 except (aiohttp.ClientError, TimeoutError, ValueError, OSError, RuntimeError) as exc:
@@ -74,7 +74,7 @@ class Deliverer:
         finally:
             running_attempt.reset(token)
 
-    async def _send(self, request: OutgoingRequest, *, attempt: Attempt, started: float) -> Outcome:
+    async def _send(self, request: OutgoingRequest, *, started: float) -> Outcome:
         response = await self._session.post(
             _parsed(request.url),
             data=request.body,
@@ -82,8 +82,6 @@ class Deliverer:
             timeout=_timeout(request.timeout_seconds),
             allow_redirects=False,
         )
-        # From here on the receiver has answered: whatever happens counts.
-        attempt.reused = False
         try:
             body = await _beginning(response)
         finally:

@@ -77,6 +77,7 @@ class Lane:
         self._turns: deque[Source] = deque()
         self._grant: Grant | None = None
         self._draining = False
+        self._share = 1
         self._loading: set[str] = set()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -102,6 +103,7 @@ class Lane:
             source.update(part, secrets=secrets)
         if part.target is not None:
             self.width = part.target.max_in_flight
+        self._share_out()
         if source.form is None:
             await self._quiet(source)
         self._start_workers()
@@ -114,6 +116,7 @@ class Lane:
             return None
         source.form = None
         self._turns.remove(source)
+        self._share_out()
         await self._quiet(source)
         return source.part
 
@@ -209,7 +212,7 @@ class Lane:
         if not self.granted or source.form is None:
             return
         if source.counts is not None:
-            if to_ask(self._share(), waiting=source.holding.waiting, asked=source.puller.asked):
+            if self._wanted(source):
                 self._services.spawn(self._refill(source))
         elif source.part.subscription.name not in self._loading:
             self._loading.add(source.part.subscription.name)
@@ -231,15 +234,21 @@ class Lane:
     async def _refill(self, source: Source) -> None:
         if not self.granted or not source.pullable or not source.puller.may_ask():
             return
-        batch = to_ask(self._share(), waiting=source.holding.waiting, asked=source.puller.asked)
+        batch = self._wanted(source)
         max_bytes = request_bytes(self._services.budget.room)
         if batch and max_bytes:
             await source.puller.ask(batch, max_bytes=max_bytes)
 
-    def _share(self) -> int:
-        return share(self.width, subscriptions=sum(source.form is not None for source in self._sources.values()))
+    def _wanted(self, source: Source) -> int:
+        return to_ask(self._share, waiting=source.holding.waiting, asked=source.puller.asked)
+
+    def _share_out(self) -> None:
+        active = sum(source.form is not None for source in self._sources.values())
+        self._share = share(self.width, subscriptions=active)
 
     def _start_workers(self) -> None:
+        if self.running >= self.width:
+            return
         waiting = sum(source.holding.waiting for source in self._turns)
         for _ in range(min(self.width - self.running, waiting)):
             self.running += 1
@@ -268,7 +277,8 @@ class Lane:
 
     async def _see_through(self, source: Source, held: Held) -> None:
         try:
-            await self._refill(source)
+            if self._wanted(source):
+                await self._refill(source)
             await self._services.runner.run(source, held=held)
         except (JethookError, NatsError) as exc:
             # Not answered, so ack_wait gives the event back.

@@ -55,7 +55,7 @@ class AttemptRunner:
 
     async def run(self, source: Source, *, held: Held) -> None:
         """See one message through; it is no longer in use when this returns."""
-        if not source.part.wants(held.message.subject, sequence=held.handed.sequence):
+        if not source.wants(held.message.subject, sequence=held.handed.sequence):
             await self.acks.ack(held)
             return
         attempt = (source.counts.of(held.handed.sequence) if source.counts else 0) + 1

@@ -9,12 +9,15 @@ from nats.aio.msg import Msg
 
 from jethook_contract.cloudevents import CloudEvent
 from jethook_contract.plan import PlanPart, PlanSecrets
+from jethook_contract.subjects import matches
 from jethook_dispatcher.core.attempt_counts import AttemptCounts
 from jethook_dispatcher.core.request import OutgoingRequest, RequestForm
 from jethook_dispatcher.shell.lane_held import ByteBudget, Holding
 from jethook_dispatcher.shell.pull import Puller
 from jethook_processing.parse import parse_message
 from jethook_processing.render import render, webhook_id
+
+_MAX_REMEMBERED_SUBJECTS = 256
 
 
 class PullerFactory(Protocol):
@@ -44,6 +47,17 @@ class Source:
         """Serve another version of the part from now on."""
         self.form = RequestForm(part, secrets=secrets) if part.state == "Active" else None
         self.part = part
+        self._wanted: set[str] = set()
+
+    def wants(self, subject: str, *, sequence: int) -> bool:
+        """Tell whether a message is to be sent; subjects that a filter wants are remembered, up to a bound."""
+        if subject in self._wanted:
+            return True
+        if any(matches(one, subject) for one in self.part.filters):
+            if len(self._wanted) < _MAX_REMEMBERED_SUBJECTS:
+                self._wanted.add(subject)
+            return True
+        return self.part.wants(subject, sequence=sequence)
 
     @property
     def pullable(self) -> bool:

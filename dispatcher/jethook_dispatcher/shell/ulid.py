@@ -28,11 +28,12 @@ class Ulids:
             self._milliseconds = now
             # The highest bit stays free, so that counting on within a millisecond cannot overflow.
             self._random = secrets.randbits(_RANDOM_BITS - 1)
-            self._head = _encode(now, pairs=5)
+            self._head = "".join(_PAIRS[now >> shift & 1023] for shift in (40, 30, 20, 10, 0))
         else:
             self._random += 1
-        return self._head + _encode(self._random, pairs=8)
-
-
-def _encode(number: int, *, pairs: int) -> str:
-    return "".join(_PAIRS[number >> shift & 0x3FF] for shift in range(10 * (pairs - 1), -1, -10))
+        number, pairs = self._random, _PAIRS
+        return (
+            f"{self._head}{pairs[number >> 70]}{pairs[number >> 60 & 1023]}{pairs[number >> 50 & 1023]}"
+            f"{pairs[number >> 40 & 1023]}{pairs[number >> 30 & 1023]}{pairs[number >> 20 & 1023]}"
+            f"{pairs[number >> 10 & 1023]}{pairs[number & 1023]}"
+        )

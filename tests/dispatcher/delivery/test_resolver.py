@@ -24,12 +24,14 @@ class Names:
         self.hanging: set[str] = set()
         self.asked: Counter[str] = Counter()
         self.now = 0.0
+        self.gate = asyncio.Event()
+        self.gate.set()
 
     async def __call__(self, host: str) -> Resolved:
         self.asked[host] += 1
         if host in self.hanging:
             await asyncio.Event().wait()
-        await asyncio.sleep(0)
+        await self.gate.wait()
         if host not in self.answers:
             raise OSError(None, "no such name")
         return self.answers[host]
@@ -84,6 +86,7 @@ async def test_hanging_names_delay_nobody_and_end_at_the_timeout() -> None:
 
 async def test_cancelled_caller_takes_the_look_up_from_nobody() -> None:
     names = Names(good=ONE)
+    names.gate.clear()
     resolver = caching(names)
     first = asyncio.create_task(resolver.resolve("good"))
     await eventually(lambda: names.asked["good"])
@@ -91,6 +94,7 @@ async def test_cancelled_caller_takes_the_look_up_from_nobody() -> None:
     first.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await first
+    names.gate.set()
     assert await second
     assert names.asked["good"] == 1
 

@@ -225,6 +225,9 @@ async def test_another_uid_starts_from_nothing(world: World, jetstream: JetStrea
         world.reporter.part_changed(plan_part(endpoint_uid="e-2"))
         fresh = await world.written(key, lambda record: record.uid == "e-2")
         assert (fresh.delivery.delivered, fresh.delivery.state) == (0, "Idle")
+        world.clock.seconds = 2
+        world.reporter.attempted(attempt(plan_part(endpoint_uid="e-2"), OK, clock=world.clock))
+        await world.written(key, lambda record: record.delivery.delivered == 1)
     heir = World(jetstream)
     async with heir.running():
         heir.reporter.part_changed(plan_part(endpoint_uid="e-3"))
