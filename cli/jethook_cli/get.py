@@ -47,7 +47,10 @@ def get(
         return found if name is None else [one(found, kind, name)]
 
     objects = read()
-    print(_rendered(objects, kind, output, wide_open=all_namespaces, single=name is not None))
+    if objects and output in {None, options.Output.WIDE}:
+        table.show(_table(objects, kind, output, wide_open=all_namespaces))
+    else:
+        print(_rendered(objects, kind, output, wide_open=all_namespaces, single=name is not None))
     if watch:
         _follow(read, kind, output, wide_open=all_namespaces, seen=objects)
 
@@ -96,9 +99,13 @@ def _rendered(
         whole = objects[0] if single else {"apiVersion": "v1", "kind": "List", "items": objects}
         return _as_text(whole, output)
     if not objects:
-        return f"no {kind} found"
+        return f"no {kind} found" if output is None else ""
+    return table.layout(_table(objects, kind, output, wide_open=wide_open))
+
+
+def _table(objects: list[Object], kind: str, output: options.Output | None, *, wide_open: bool) -> list[list[str]]:
     place = "shown" if wide_open else "hidden"
-    return table.layout(table.rows(objects, columns_of(kind, output), namespaces=place, now=datetime.now(UTC)))
+    return table.rows(objects, columns_of(kind, output), namespaces=place, now=datetime.now(UTC))
 
 
 def _as_text(whole: Object, output: options.Output) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -11,6 +12,7 @@ from jethook_operator.api.columns import Column
 
 _GAP = "   "
 _STEP = re.compile(r"\.([A-Za-z0-9]+)|\[\?\(@\.(\w+)\s*==\s*[\"'](\w+)[\"']\)\]")
+_STYLES = {"False": "red", "Failing": "red", "Suspended": "yellow", "Pending": "yellow", "Healthy": "green"}
 _UNITS = ((86400, "d"), (3600, "h"), (60, "m"), (1, "s"))
 
 
@@ -32,6 +34,21 @@ def layout(table: Sequence[Sequence[str]]) -> str:
     widths = [max(len(row[i]) for row in table) for i in range(len(table[0]))]
     lines = (_GAP.join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in table)
     return "\n".join(lines)
+
+
+def show(table: Sequence[Sequence[str]]) -> None:
+    """Print a table: plain, or with colours where a person looks at it (rich honours NO_COLOR)."""
+    if not sys.stdout.isatty():
+        print(layout(table))
+        return
+    from rich.console import Console  # 0.1 s that pipes do without
+    from rich.table import Table
+    from rich.text import Text
+
+    coloured = Table(*table[0], box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="")
+    for row in table[1:]:
+        coloured.add_row(*(Text(text, style=_STYLES.get(text, "")) for text in row))
+    Console(soft_wrap=True).print(coloured)
 
 
 def cell(obj: dict[str, Any], column: Column, *, now: datetime) -> str:

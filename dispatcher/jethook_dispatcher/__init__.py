@@ -1,4 +1,4 @@
 """The dispatcher: pulls events from JetStream, signs and delivers them, retries, dead-letters, reports.
 
-`core/` holds the rules (ownership, retry, signing, outcome, egress), `shell/` the outside. `jethook dispatcher` calls it.
+`core/` holds the rules (ownership, retry, signing, outcome, egress), `shell/` the outside.
 """

@@ -1,1 +1,1 @@
-"""The dispatcher's outside, a module for each outside thing: NATS, HTTP, name look-ups, Kubernetes status, the clock."""
+"""The dispatcher's outside, a module an outside thing: NATS, HTTP, name look-ups, Kubernetes status, the clock."""

@@ -1,1 +1,1 @@
-"""The operator's outside: providers (kopf watches, a folder of files), the work queue, appliers to NATS and Kubernetes."""
+"""The operator's outside: providers (kopf watches, a folder), the work queue, appliers to NATS and Kubernetes."""

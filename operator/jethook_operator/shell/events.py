@@ -11,18 +11,18 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Any, Literal, Protocol
 
 import structlog
 
 from jethook_contract.errors import JethookError
 from jethook_contract.names import OPERATOR_MANAGER
 from jethook_operator.core.resources import Key
-from jethook_operator.shell.kube import KubeApi
 from jethook_operator.shell.kube_budget import TokenBucket
 from jethook_operator.shell.kube_kinds import GROUP, VERSION
 
 WINDOW = timedelta(minutes=10)
+_PRUNE_INTERVAL = timedelta(seconds=10)  # a walk over all series is not for every event of a flood
 _MAX_SERIES = 5_000
 _MAX_MESSAGE = 1_024  # the API server's own bound
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
@@ -50,16 +50,24 @@ class _Series:
     count: int = 1
 
 
+class Applier(Protocol):
+    """The one request that Events need; `KubeApi` has it."""
+
+    async def apply(self, path: str, body: Mapping[str, object], *, manager: str) -> Mapping[str, Any]:
+        """Server-side apply; raise Unavailable when it fails."""
+
+
 class KubeEvents:
     """Record events on objects, and post them while `run` runs; `dropped` counts those that found no room."""
 
-    def __init__(self, api: KubeApi, *, bucket: TokenBucket, clock: Callable[[], datetime]) -> None:
+    def __init__(self, api: Applier, *, bucket: TokenBucket, clock: Callable[[], datetime]) -> None:
         self.dropped = 0
         self._api = api
         self._bucket = bucket
         self._clock = clock
         self._series: dict[_What, _Series] = {}
         self._due: dict[_What, None] = {}
+        self._prune_again = clock()
         self._wake = asyncio.Event()
 
     def record(self, key: Key, *, uid: str, severity: Severity, reason: str, message: str) -> None:
@@ -90,7 +98,8 @@ class KubeEvents:
                 await self._post(what)
 
     def _has_room(self, now: datetime) -> bool:
-        if len(self._series) >= _MAX_SERIES:
+        if len(self._series) >= _MAX_SERIES and now >= self._prune_again:
+            self._prune_again = now + _PRUNE_INTERVAL
             self._series = {
                 what: one for what, one in self._series.items() if what in self._due or now - one.first < WINDOW
             }

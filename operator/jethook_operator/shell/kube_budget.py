@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 
 
 class TokenBucket:
@@ -11,7 +12,7 @@ class TokenBucket:
     def __init__(self, *, rate_per_second: float, burst: int) -> None:
         self._interval = 1.0 / rate_per_second
         self._burst = burst
-        self._next_free = 0.0  # when the bucket was, or will be, full but for the tokens taken
+        self._next_free = -math.inf  # at this time, that of the last token taken, the bucket is empty
 
     async def take(self) -> None:
         """Take one token, waiting until there is one."""

@@ -37,6 +37,9 @@ class KubeSource:
             return
         self._deleted.pop(key, None)
         self._versions[key] = version
+        known = self._intake.store.raw(key)
+        if known is not None and known["metadata"].get("uid") != raw["metadata"].get("uid"):
+            self._intake.store.forget_namespace_uid(key.namespace)  # a namesake: perhaps in a new namespace
         if kind == "Secret":
             self._intake.put_secret(secret_value(raw))
         else:

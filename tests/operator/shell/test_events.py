@@ -24,10 +24,12 @@ class ApplyRecorder:
     def __init__(self, *, refusals: int = 0) -> None:
         self.stored: dict[str, Mapping[str, Any]] = {}
         self.requests = 0
+        self.managers: set[str] = set()
         self.refusals = refusals
 
     async def apply(self, path: str, body: Mapping[str, Any], *, manager: str) -> dict[str, Any]:
         self.requests += 1
+        self.managers.add(manager)
         if self.refusals:
             self.refusals -= 1
             raise Unavailable("Forbidden", "no")
@@ -67,6 +69,7 @@ async def test_repeats_within_the_window_raise_the_count_of_one_event() -> None:
     assert event["firstTimestamp"] == "2026-11-24T12:00:00Z"
     assert event["lastTimestamp"] == "2026-11-24T12:08:00Z"
     assert bench.api.requests == 2
+    assert bench.api.managers == {"jethook-operator"}
 
 
 async def test_after_the_window_a_new_event_is_made() -> None:

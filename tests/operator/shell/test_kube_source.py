@@ -117,6 +117,16 @@ def test_the_uid_of_a_namespace_is_asked_for_again_after_a_removal() -> None:
     assert not bench.store.knows_namespace(NAMESPACE)
 
 
+def test_the_uid_of_a_namespace_is_asked_for_again_when_a_namesake_comes() -> None:
+    bench = Bench()
+    bench.source.seen(KIND, pool(version=3, uid="old"))
+    bench.store.set_namespace_uid(NAMESPACE, "before")
+    bench.source.seen(KIND, pool(version=4, uid="old"))
+    assert bench.store.knows_namespace(NAMESPACE)
+    bench.source.seen(KIND, pool(version=5, uid="new"))
+    assert not bench.store.knows_namespace(NAMESPACE)
+
+
 HISTORY = [("seen", 1), ("seen", 2), ("gone", 3), ("seen", 4), ("seen", 5), ("gone", 6), ("seen", 7)]
 
 
