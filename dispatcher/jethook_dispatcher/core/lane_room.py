@@ -15,10 +15,15 @@ def share(width: int, *, subscriptions: int) -> int:
     return max(1, -(-width // max(1, subscriptions)))
 
 
-def to_ask(share_of_one: int, *, waiting: int, asked: int) -> int:
-    """Give the batch to ask for now: what is free, once half of the share is; 0 to wait until more is free."""
-    free = share_of_one - waiting - asked
-    return free if free >= max(1, share_of_one // 2) else 0
+def to_ask(width: int, *, subscriptions: int, running: int, waiting: int, asked: int) -> int:
+    """Give the batch to ask for now, for one of `subscriptions`; 0 to wait until more is free.
+
+    `running`: attempts of the whole lane; each place that is free may be filled beside the width ahead. `waiting` and
+    `asked`: of the one. A batch is worth a request once half of its share of the width is free.
+    """
+    most = share(2 * width - running, subscriptions=subscriptions)
+    free = most - waiting - asked
+    return free if free >= max(1, share(width, subscriptions=subscriptions) // 2) else 0
 
 
 def request_bytes(room: int) -> int:

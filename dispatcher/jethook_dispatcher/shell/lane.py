@@ -21,7 +21,7 @@ from jethook_contract.errors import JethookError, Unavailable
 from jethook_contract.plan import PlanPart, PlanSecrets
 from jethook_dispatcher.core.attempt_counts import AttemptCounts
 from jethook_dispatcher.core.lane_reply import read_reply
-from jethook_dispatcher.core.lane_room import request_bytes, share, to_ask
+from jethook_dispatcher.core.lane_room import request_bytes, to_ask
 from jethook_dispatcher.shell.clock import Clock
 from jethook_dispatcher.shell.lane_acks import Acks
 from jethook_dispatcher.shell.lane_grant import Grant
@@ -77,7 +77,7 @@ class Lane:
         self._turns: deque[Source] = deque()
         self._grant: Grant | None = None
         self._draining = False
-        self._share = 1
+        self._active = 0
         self._loading: set[str] = set()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -103,7 +103,7 @@ class Lane:
             source.update(part, secrets=secrets)
         if part.target is not None:
             self.width = part.target.max_in_flight
-        self._share_out()
+        self._count_active()
         if source.form is None:
             await self._quiet(source)
         self._start_workers()
@@ -116,7 +116,7 @@ class Lane:
             return None
         source.form = None
         self._turns.remove(source)
-        self._share_out()
+        self._count_active()
         await self._quiet(source)
         return source.part
 
@@ -240,11 +240,16 @@ class Lane:
             await source.puller.ask(batch, max_bytes=max_bytes)
 
     def _wanted(self, source: Source) -> int:
-        return to_ask(self._share, waiting=source.holding.waiting, asked=source.puller.asked)
+        return to_ask(
+            self.width,
+            subscriptions=self._active,
+            running=self.running,
+            waiting=source.holding.waiting,
+            asked=source.puller.asked,
+        )
 
-    def _share_out(self) -> None:
-        active = sum(source.form is not None for source in self._sources.values())
-        self._share = share(self.width, subscriptions=active)
+    def _count_active(self) -> None:
+        self._active = sum(source.form is not None for source in self._sources.values())
 
     def _start_workers(self) -> None:
         if self.running >= self.width:

@@ -8,6 +8,7 @@ HTTP, close NATS. A connection that NATS closes for good ends the process with a
 from __future__ import annotations
 
 import asyncio
+import gc
 import random
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -53,6 +54,8 @@ async def run(settings: DispatcherSettings, *, stop: asyncio.Event) -> int:
     Raises Unavailable when NATS cannot be reached at the start, Invalid when the plan keys or the credentials of the
     cluster cannot be read.
     """
+    # Each request makes a few hundred short-lived objects: collecting every 700 of them costs an eighth of the speed.
+    gc.set_threshold(20_000, 20, 50)
     keys = read_keys(settings.plan_keys_file)
     hooks, closed = ConnectionHooks(), asyncio.Event()
     hooks.closed.append(_setter(closed))

@@ -66,8 +66,9 @@ class KubeStatusSink:
     async def _write(self, patch: StatusPatch, wanted: Mapping[str, Any]) -> bool:
         key = patch.key
         path = COLLECTIONS[key.kind].object_path(key.namespace, key.name) + "/status"
-        # The uid guards against a namesake: the server compares it only where it is given.
-        metadata = {"name": key.name, "namespace": key.namespace, "uid": patch.uid}
+        # A uid here would guard nothing: the server takes a wrong one. A namesake that was made this moment gets this
+        # status, and its own reconcile, which its watch event brings, corrects it.
+        metadata = {"name": key.name, "namespace": key.namespace}
         body = {"apiVersion": f"{GROUP}/{VERSION}", "kind": key.kind, "metadata": metadata, "status": wanted}
         try:
             answer = await self._api.apply(path, body, manager=OPERATOR_MANAGER)

@@ -17,22 +17,31 @@ def test_the_width_is_shared_evenly(width: int, subscriptions: int, expected: in
 
 
 @pytest.mark.parametrize(
-    ("waiting", "asked", "expected"),
-    [(0, 0, 100), (0, 100, 0), (100, 0, 0), (51, 0, 0), (50, 0, 50), (20, 20, 60), (20, 31, 0)],
+    ("running", "waiting", "asked", "expected"),
+    [
+        (100, 0, 0, 100),
+        (100, 0, 100, 0),
+        (100, 51, 0, 0),
+        (100, 50, 0, 50),
+        (100, 20, 31, 0),
+        (0, 0, 0, 200),
+        (40, 100, 0, 60),
+        (300, 0, 0, 0),
+    ],
 )
-def test_a_refill_is_asked_for_when_half_is_free(waiting: int, asked: int, expected: int) -> None:
-    assert to_ask(100, waiting=waiting, asked=asked) == expected
+def test_a_refill_is_asked_for_when_half_a_width_is_free(running: int, waiting: int, asked: int, expected: int) -> None:
+    assert to_ask(100, subscriptions=1, running=running, waiting=waiting, asked=asked) == expected
 
 
-@given(st.integers(1, 500), st.integers(0, 1000), st.integers(0, 1000))
-def test_never_more_than_the_share_is_ahead(room: int, waiting: int, asked: int) -> None:
-    batch = to_ask(room, waiting=waiting, asked=asked)
-    assert batch == 0 or waiting + asked + batch <= room
+@given(st.integers(1, 500), st.integers(0, 500), st.integers(0, 1000), st.integers(0, 1000))
+def test_never_more_than_two_widths_are_in_hand(width: int, running: int, waiting: int, asked: int) -> None:
+    batch = to_ask(width, subscriptions=1, running=min(running, width), waiting=waiting, asked=asked)
+    assert batch == 0 or min(running, width) + waiting + asked + batch <= 2 * width
 
 
-@given(st.integers(1, 500))
-def test_an_empty_subscription_always_asks(room: int) -> None:
-    assert to_ask(room, waiting=0, asked=0) == room
+@given(st.integers(1, 500), st.integers(1, 50), st.integers(0, 500))
+def test_an_empty_subscription_always_asks(width: int, subscriptions: int, running: int) -> None:
+    assert to_ask(width, subscriptions=subscriptions, running=min(running, width), waiting=0, asked=0) >= 1
 
 
 @pytest.mark.parametrize(

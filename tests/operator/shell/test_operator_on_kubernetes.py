@@ -261,3 +261,37 @@ async def test_missing_crds_are_waited_for_and_a_removed_one_ends_the_process(
         await asyncio.wait({task}, timeout=60)
     assert isinstance(task.exception(), Unavailable)
     assert task.exception().reason in {"WatchEnded", "KindGone"}  # type: ignore[union-attr] # asserted above
+
+
+async def test_a_spec_that_only_code_can_refuse_is_stalled_until_repaired(settings: OperatorSettings, tenant: Tenant) -> None:
+    async with running(settings):
+        await tenant.apply(ALL.replace("com.example.**", "com.example.\\u2028\\uffff"))
+
+        async def stalled() -> bool:
+            return condition(await tenant.get("whsub", "all"), "Stalled").get("status") == "True"
+
+        await eventually(stalled, seconds=SECONDS)
+        message = condition(await tenant.get("whsub", "all"), "Stalled")["message"]
+        assert "U+FFFF" in message
+        await tenant.apply(ALL)
+        await eventually(tenant.all_ready, seconds=SECONDS)
+        assert condition(await tenant.get("whsub", "all"), "Stalled") == {}
+
+
+async def test_an_object_made_anew_under_its_name_gets_its_own_status(
+    settings: OperatorSettings, tenant: Tenant, view: NatsView
+) -> None:
+    async with running(settings):
+        await tenant.apply(ALL)
+        await eventually(tenant.all_ready, seconds=SECONDS)
+        await tenant.kubectl("delete", "whsub", "all")
+        await tenant.apply(SUBSCRIPTION)
+        await eventually(tenant.all_ready, seconds=SECONDS)
+        uid = (await tenant.get("whsub", "all"))["metadata"]["uid"]
+
+        async def adopted() -> bool:
+            part = (await view.plan()).get(f"{tenant.namespace}.orders.all")
+            return part is not None and part["subscription"]["uid"] == uid
+
+        await eventually(adopted, seconds=SECONDS)
+        assert await view.consumers(tenant.namespace) == {"sub_all"}
