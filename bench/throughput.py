@@ -39,7 +39,7 @@ async def _measure(url: str, *, folder: Path) -> dict[str, object]:
     await installation.lay_pool()
     await installation.lay_namespace("product")
     await installation.lay_namespace("reference")
-    dispatcher = ("-m", "tests.dispatcher.lanes.child", url, str(keys), "bench")
+    dispatcher = ("-m", "jethook_cli", "dispatcher", "--nats", url, "--plan-key", str(keys), "--member", "bench")
     async with process("-m", "bench.receiver", log=log) as receiving, process(*dispatcher, log=log) as dispatching:
         if receiving.stdout is None:
             raise RuntimeError("the receiver has no output")

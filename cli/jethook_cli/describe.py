@@ -27,7 +27,7 @@ def describe(
     """Explain one endpoint, subscription or pool: its spec, conditions, delivery and events."""
     kind = kind_of(noun)
     inventory = open_inventory(nats, standalone, nats_credentials, kubeconfig=kubeconfig, context=context)
-    obj = one(inventory.objects(kind, namespace=namespace or "default"), kind, name)
+    obj = one(inventory.objects(kind, namespace=namespace or inventory.default_namespace), kind, name)
     print("\n".join(_lines(obj, inventory.events(obj))))
 
 

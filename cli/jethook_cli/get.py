@@ -39,8 +39,8 @@ def get(
 ) -> None:
     """Show endpoints, subscriptions or pools, and how delivery goes."""
     kind = kind_of(noun)
-    wanted = None if all_namespaces else namespace or "default"
     inventory = open_inventory(nats, standalone, nats_credentials, kubeconfig=kubeconfig, context=context)
+    wanted = None if all_namespaces else namespace or inventory.default_namespace
 
     def read() -> list[Object]:
         found = [obj for obj in inventory.objects(kind, namespace=wanted) if _matches(obj, selector)]

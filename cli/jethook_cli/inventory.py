@@ -30,7 +30,9 @@ _TIMEOUT_SECONDS = 10
 
 
 class Inventory(Protocol):
-    """List objects and what happened to them."""
+    """List objects and what happened to them; `default_namespace` is the one that is meant when none is named."""
+
+    default_namespace: str
 
     def objects(self, kind: str, *, namespace: str | None) -> list[Object]:
         """List one kind, sorted by namespace and name; None lists all namespaces."""
@@ -54,6 +56,7 @@ class KubernetesInventory:
                 "NoCluster",
                 "no cluster to ask: set KUBECONFIG or --kubeconfig, or name a standalone folder with --standalone",
             ) from exc
+        self.default_namespace = _context_namespace(config, kubeconfig, context)
         self._client = client
         self._custom = client.CustomObjectsApi()
         self._core = client.CoreV1Api()
@@ -90,6 +93,8 @@ class KubernetesInventory:
 
 class NatsInventory:
     """Read what the operator and the dispatchers of a standalone installation left in NATS."""
+
+    default_namespace = "default"
 
     def __init__(self, settings: ConnectionSettings) -> None:
         self._settings = settings
@@ -146,6 +151,12 @@ async def _report(js: JetStreamContext, pool: str, key: str) -> StatusRecord | N
     except (BucketNotFoundError, KeyNotFoundError, NotFoundError):
         return None
     return StatusRecord.decode(entry.value) if entry.value else None
+
+
+def _context_namespace(config: Any, kubeconfig: Path | None, context: str | None) -> str:
+    contexts, active = config.list_kube_config_contexts(config_file=str(kubeconfig) if kubeconfig else None)
+    chosen = next((one for one in contexts if one["name"] == context), active)
+    return str(chosen["context"].get("namespace") or "default")
 
 
 def _place(obj: Object) -> tuple[str, str]:

@@ -26,7 +26,9 @@ StandaloneFolder = Annotated[
     Path | None,
     typer.Option("--standalone", envvar="JETHOOK_STANDALONE", help="The folder that `jethook standalone` runs on."),
 ]
-Namespace = Annotated[str | None, typer.Option("--namespace", "-n", help="Namespace; `default` unless told.")]
+Namespace = Annotated[
+    str | None, typer.Option("--namespace", "-n", help="Namespace; that of the kubeconfig's context, or `default`.")
+]
 Kubeconfig = Annotated[
     Path | None, typer.Option("--kubeconfig", envvar="KUBECONFIG", help="Path of a kubeconfig file.")
 ]

@@ -88,6 +88,11 @@ class Lane:
         return self._sources.values()
 
     @property
+    def empty(self) -> bool:
+        """Tell whether no Subscription is left and nothing runs any more."""
+        return not self._sources and not self.running
+
+    @property
     def granted(self) -> bool:
         """Tell whether the lane may work."""
         return self._grant is not None and not self._draining

@@ -142,7 +142,10 @@ class Lanes:
         if lane is None or part is None:
             return
         self._reporter.part_gone(part)
-        if not any(True for _ in lane.sources) and not lane.running:
+        self._drop_if_empty(address, lane=lane)
+
+    def _drop_if_empty(self, address: Address, *, lane: Lane) -> None:
+        if lane.empty:
             self._lanes.pop(address, None)
             self._by_shard[shard_of(*address)].pop(address, None)
 
@@ -163,8 +166,9 @@ class Lanes:
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(TICK_SECONDS)
-            for lane in list(self._lanes.values()):
+            for address, lane in list(self._lanes.items()):
                 await lane.tick()
+                self._drop_if_empty(address, lane=lane)
 
     async def _save(self) -> None:
         while True:

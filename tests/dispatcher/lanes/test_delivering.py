@@ -205,3 +205,33 @@ async def test_counts_survive_in_the_bucket(
     bucket = await world.js.key_value(names.retries_bucket("default"))
     assert (await bucket.get(f"{NAMESPACE}.counted")).value
     assert await world.waiting("counted") == (0, 2)
+
+
+async def test_a_consumer_that_went_missing_is_asked_again(world: World, receiver: Receiver) -> None:
+    part = await world.subscribe("lost", url=receiver.url)
+    await world.publish(1)
+    await receiver.wait_for_requests(1)
+    await world.js.delete_consumer(part.stream, part.consumer)
+    await world.subscribe("lost", url=receiver.url)
+    await world.publish(1)
+    await receiver.wait_for_requests(2)
+
+
+async def test_a_removed_part_gives_back_what_has_not_begun(world: World, receivers: Receivers) -> None:
+    receiver = receivers(slow(1.0))
+    part = await world.subscribe("gone", url=receiver.url, max_in_flight=2)
+    await world.publish(10)
+    await receiver.wait_for_open_requests(2)
+    bucket = await world.js.key_value(names.plan_bucket("default"))
+    await bucket.delete(names.plan_key(NAMESPACE, "orders", "gone"))
+
+    async def settled() -> bool:
+        info = await world.js.consumer_info(part.stream, part.consumer)
+        return receiver.open_requests == 0 and info.num_ack_pending == 2 - 0 or (info.num_ack_pending or 0) <= 2
+
+    await eventually(settled)
+    begun = len(receiver.requests)
+    await world.put(part)
+    await eventually(lambda: world.done("gone"), seconds=20)
+    assert begun < 10
+    assert len(receiver.requests) == 10

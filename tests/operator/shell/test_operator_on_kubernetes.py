@@ -175,7 +175,7 @@ async def test_the_dispatchers_half_of_a_status_stays_and_causes_no_write(
     assert after["status"]["delivery"]["delivered"] == 5
 
 
-async def test_an_error_shows_as_one_event_whose_count_grows(settings: OperatorSettings, tenant: Tenant) -> None:
+async def test_an_error_shows_as_an_event_on_its_object(settings: OperatorSettings, tenant: Tenant) -> None:
     async with running(settings):
         await tenant.apply(ENDPOINT)
 
@@ -263,7 +263,9 @@ async def test_missing_crds_are_waited_for_and_a_removed_one_ends_the_process(
     assert task.exception().reason in {"WatchEnded", "KindGone"}  # type: ignore[union-attr] # asserted above
 
 
-async def test_a_spec_that_only_code_can_refuse_is_stalled_until_repaired(settings: OperatorSettings, tenant: Tenant) -> None:
+async def test_a_spec_that_only_code_can_refuse_is_stalled_until_repaired(
+    settings: OperatorSettings, tenant: Tenant
+) -> None:
     async with running(settings):
         await tenant.apply(ALL.replace("com.example.**", "com.example.\\u2028\\uffff"))
 
