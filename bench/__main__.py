@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 from bench import throughput
 
 Result = dict[str, object]
 
-SCENARIOS: dict[str, Callable[[], Awaitable[Result]]] = {"throughput": throughput.measure}
+SCENARIOS: dict[str, Callable[[], Coroutine[Any, Any, Result]]] = {"throughput": throughput.measure}
 
 
 def main() -> None:

@@ -8,62 +8,25 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Coroutine, Iterable
-from dataclasses import dataclass
-from typing import Any, Protocol
+from collections.abc import Iterable
 
 import structlog
-from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 
 from jethook_contract.errors import JethookError, Unavailable
 from jethook_contract.plan import PlanPart, PlanSecrets
-from jethook_dispatcher.core.attempt_counts import AttemptCounts
 from jethook_dispatcher.core.lane_reply import read_reply
 from jethook_dispatcher.core.lane_room import request_bytes, to_ask
-from jethook_dispatcher.shell.clock import Clock
-from jethook_dispatcher.shell.lane_acks import Acks
 from jethook_dispatcher.shell.lane_grant import Grant
-from jethook_dispatcher.shell.lane_held import ByteBudget, Held
+from jethook_dispatcher.shell.lane_held import Held
+from jethook_dispatcher.shell.lane_services import LaneServices
 from jethook_dispatcher.shell.lane_source import Source
 from jethook_dispatcher.shell.pull import Puller
 
 IN_PROGRESS_SECONDS = 10.0
 
-Spawn = Callable[[Coroutine[Any, Any, None]], None]
-
 _log = structlog.get_logger(__name__)
-
-
-class Runner(Protocol):
-    """What a lane needs to have a message seen through."""
-
-    async def run(self, source: Source, *, held: Held) -> None:
-        """Make one attempt and answer the message."""
-
-
-class CountStore(Protocol):
-    """Where attempt counts are kept."""
-
-    async def load(self, part: PlanPart) -> AttemptCounts:
-        """Read a Subscription's counts; raises Unavailable."""
-
-    async def save(self, part: PlanPart, *, counts: AttemptCounts) -> int:
-        """Write changed counts; give the size in bytes."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LaneServices:
-    """What all lanes of a process share. `spawn` starts a task that the process waits for at its end."""
-
-    client: Client
-    clock: Clock
-    runner: Runner
-    counts: CountStore
-    acks: Acks
-    budget: ByteBudget
-    spawn: Spawn
 
 
 class Lane:

@@ -15,10 +15,11 @@ from jethook_contract.errors import Invalid
 from jethook_contract.members import shard_of
 from jethook_contract.plan import PlanPart
 from jethook_dispatcher.shell.attempt_counts import LARGE_BYTES, WRITE_LARGE_SECONDS, WRITE_SECONDS
-from jethook_dispatcher.shell.lane import Lane, LaneServices
+from jethook_dispatcher.shell.lane import Lane
 from jethook_dispatcher.shell.lane_backlog import read_backlog
 from jethook_dispatcher.shell.lane_grant import Grant, Ownership
 from jethook_dispatcher.shell.lane_reports import Reporter
+from jethook_dispatcher.shell.lane_services import LaneServices
 from jethook_dispatcher.shell.lane_source import Source
 from jethook_dispatcher.shell.plan import PlanEntry
 

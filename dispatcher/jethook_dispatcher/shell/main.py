@@ -27,7 +27,6 @@ from jethook_dispatcher.shell.clock import Clock, LoopLoad
 from jethook_dispatcher.shell.deadletters import DeadLetters
 from jethook_dispatcher.shell.delivery import Deliverer
 from jethook_dispatcher.shell.kube_client import KubeClient
-from jethook_dispatcher.shell.lane import LaneServices
 from jethook_dispatcher.shell.lane_acks import Acks
 from jethook_dispatcher.shell.lane_attempt import AttemptRunner
 from jethook_dispatcher.shell.lane_background import Background
@@ -35,6 +34,7 @@ from jethook_dispatcher.shell.lane_egress import Egress, Place, addresses_of, na
 from jethook_dispatcher.shell.lane_held import ByteBudget
 from jethook_dispatcher.shell.lane_log import LoggedReports
 from jethook_dispatcher.shell.lane_reports import Reporter
+from jethook_dispatcher.shell.lane_services import LaneServices
 from jethook_dispatcher.shell.lane_status import StatusReports, api_server
 from jethook_dispatcher.shell.lanes import Lanes, LanesSettings
 from jethook_dispatcher.shell.membership import Membership, MembershipSettings
@@ -59,7 +59,7 @@ async def run(settings: DispatcherSettings, *, stop: asyncio.Event) -> int:
     keys = read_keys(settings.plan_keys_file)
     hooks, closed = ConnectionHooks(), asyncio.Event()
     hooks.closed.append(_setter(closed))
-    kube = await KubeClient.open(settings.kubeconfig) if settings.kubernetes else None
+    kube = await _open_kube(settings)
     client = await connect(settings.nats, hooks=hooks)
     dispatcher = Dispatcher(settings, client=client, hooks=hooks, keys=keys, kube=kube)
     try:
@@ -79,6 +79,14 @@ def read_keys(path: Path) -> KeyRing:
         return KeyRing(SecretStr(path.read_text()))
     except (OSError, UnicodeDecodeError) as exc:
         raise Invalid("NoPlanKey", f"the plan key file {path} cannot be read; is it mounted?") from exc
+
+
+async def _open_kube(settings: DispatcherSettings) -> KubeClient | None:
+    if not settings.kubernetes:
+        return None
+    if settings.context is not None:
+        raise Invalid("NoContext", "the dispatcher takes the kubeconfig's current context; set it there")
+    return await KubeClient.open(settings.kubeconfig)
 
 
 class Dispatcher:

@@ -108,6 +108,7 @@ async def test_nats_away_for_5_and_20_seconds_loses_nothing_and_no_shard_has_two
         before = len(receiver.requests)
         await receiver.wait_for_requests(before + 300, seconds=60)
         await receiver.wait_for_open_requests(1)
+        assert len(receiver.requests) < len(published)
         await nats_server.away(away_seconds)
     await eventually(lambda: all_done(world, subscriptions), seconds=90, every_seconds=0.5)
     assert set(deliveries(receiver)) == set(published)
