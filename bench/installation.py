@@ -38,11 +38,11 @@ _MAX_UNACKED_PUBLISHES = 1000
 
 
 @asynccontextmanager
-async def process(*arguments: str, log: Path) -> AsyncIterator[asyncio.subprocess.Process]:
-    """Run `python <arguments>` with its errors in `log`; killed when the block ends."""
+async def process(*arguments: str, log: Path, stdout: int | None = None) -> AsyncIterator[asyncio.subprocess.Process]:
+    """Run `python <arguments>`, its output in `log` (or as `stdout` says); killed when the block ends."""
     with log.open("ab") as errors:
         child = await asyncio.create_subprocess_exec(
-            sys.executable, *arguments, stdout=asyncio.subprocess.PIPE, stderr=errors, env=dict(os.environ)
+            sys.executable, *arguments, stdout=errors if stdout is None else stdout, stderr=errors, env=dict(os.environ)
         )
     try:
         yield child

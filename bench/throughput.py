@@ -7,6 +7,7 @@ dispatcher is one process over all its runs, so that its memory is seen over 100
 
 from __future__ import annotations
 
+import asyncio
 import statistics
 import tempfile
 from pathlib import Path
@@ -40,7 +41,10 @@ async def _measure(url: str, *, folder: Path) -> dict[str, object]:
     await installation.lay_namespace("product")
     await installation.lay_namespace("reference")
     dispatcher = ("-m", "jethook_cli", "dispatcher", "--nats", url, "--plan-key", str(keys), "--member", "bench")
-    async with process("-m", "bench.receiver", log=log) as receiving, process(*dispatcher, log=log) as dispatching:
+    async with (
+        process("-m", "bench.receiver", log=log, stdout=asyncio.subprocess.PIPE) as receiving,
+        process(*dispatcher, log=log) as dispatching,
+    ):
         if receiving.stdout is None:
             raise RuntimeError("the receiver has no output")
         receiver = Receiver(int(await receiving.stdout.readline()))

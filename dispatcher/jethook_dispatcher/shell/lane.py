@@ -111,33 +111,33 @@ class Lane:
         if grant is None:
             return
         self._draining = True
-        for source in self._sources.values():
+        for source in list(self._sources.values()):
             await source.puller.drain()
         try:
             async with asyncio.timeout(seconds):
                 await self._idle.wait()
         except TimeoutError:
             _log.warning("attempts still run at hand-over", running=self.running)
-        for source in self._sources.values():
+        for source in list(self._sources.values()):
             await self._give_back(source)
             if source.counts is not None and grant.holds():
                 await self._services.counts.save(source.part, counts=source.counts)
         if self._grant is grant:
             grant.end()
             self._grant = None
-            for source in self._sources.values():
+            for source in list(self._sources.values()):
                 source.counts = None
 
     async def reconnected(self) -> None:
         """Ask anew: the server has forgotten what was asked for before."""
-        for source in self._sources.values():
+        for source in list(self._sources.values()):
             await source.puller.reset()
             self._open(source)
 
     async def tick(self) -> None:
         """Keep what is held long, and try again what could not be asked for. To be called each second."""
         old = self._services.clock.monotonic() - IN_PROGRESS_SECONDS
-        for source in self._sources.values():
+        for source in list(self._sources.values()):
             for held in [held for held in source.holding if held.touched_at < old]:
                 if held.started or held.grant.holds():
                     held.touched_at = self._services.clock.monotonic()

@@ -110,7 +110,7 @@ class Lanes:
         """Hand a shard over; returns when nothing is under way for it, or its time is up."""
         self._gained.discard(shard)
         async with asyncio.TaskGroup() as tasks:
-            for lane in self._by_shard[shard].values():
+            for lane in list(self._by_shard[shard].values()):
                 tasks.create_task(lane.release(seconds=self._settings.release_seconds))
         if self._by_shard[shard]:
             await self._before_release(shard)

@@ -1,0 +1,61 @@
+"""A subscription holds each sequence once, counts its bytes, and gives back in ascending order."""
+
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+
+from jethook_dispatcher.core.lane_reply import Handed
+from jethook_dispatcher.shell.lane_grant import Grant
+from jethook_dispatcher.shell.lane_held import ByteBudget, Held, Holding
+
+
+class Always:
+    def may_start(self, shard: int) -> bool:
+        return shard == 7
+
+    def holds(self, shard: int) -> bool:
+        return shard == 7
+
+
+def held(sequence: int, *, size: int = 10) -> Held:
+    message = Msg(Client(), data=b"x" * size)
+    return Held(message, handed=Handed(sequence, 1, 0), grant=Grant(Always(), shard=7), now=0.0)
+
+
+def test_a_sequence_in_hand_is_ignored_when_it_comes_again() -> None:
+    budget = ByteBudget(100)
+    holding = Holding(budget)
+    first = held(1)
+    assert holding.add(first)
+    assert holding.take() is first
+    assert not holding.add(held(1))
+    assert (holding.waiting, budget.used) == (0, 10)
+    holding.drop(first)
+    assert holding.add(held(1))
+
+
+def test_dropping_a_former_copy_leaves_the_present_one() -> None:
+    holding = Holding(ByteBudget(100))
+    former, present = held(1), held(1)
+    holding.add(former)
+    holding.take()
+    holding.drop(former)
+    holding.add(present)
+    holding.drop(former)
+    assert len(holding) == 1
+
+
+def test_what_has_not_begun_is_given_back_in_ascending_order() -> None:
+    budget = ByteBudget(100)
+    holding = Holding(budget)
+    for sequence in (5, 9, 7, 2):
+        holding.add(held(sequence))
+    begun = holding.take()
+    assert [one.handed.sequence for one in holding.drop_waiting()] == [2, 7, 9]
+    assert (list(holding), budget.room) == ([begun], 90)
+
+
+def test_an_ended_grant_allows_nothing_though_the_shard_is_owned() -> None:
+    grant = Grant(Always(), shard=7)
+    assert (grant.may_start(), grant.holds()) == (True, True)
+    grant.end()
+    assert (grant.may_start(), grant.holds()) == (False, False)
