@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
+import os
 import signal
-import socket
 from collections.abc import Awaitable, Callable
 from enum import StrEnum
 from pathlib import Path
@@ -94,11 +93,12 @@ def dispatcher(
 ) -> None:
     """Deliver: pull events, sign, send, retry, dead-letter, report."""
     from jethook_dispatcher.shell.main import run  # aiohttp: 0.3 s
-    from jethook_dispatcher.shell.settings import DispatcherSettings
+    from jethook_dispatcher.shell.settings import DispatcherSettings, default_member
 
     settings = DispatcherSettings(
         pool=pool,
-        member=member or f"{socket.gethostname()}-{secrets.token_hex(3)}",
+        member=member or default_member(),
+        protected=_api_server_of_pod(),
         nats=_nats(nats, nats_credentials, "jethook-dispatcher"),
         plan_keys_file=plan_key,
         kubernetes=kubernetes,
@@ -107,6 +107,12 @@ def dispatcher(
         drain_seconds=float(drain_seconds),
     )
     raise typer.Exit(_run(lambda stop: run(settings, stop=stop)))
+
+
+def _api_server_of_pod() -> tuple[tuple[str, int], ...]:
+    """Name the API server that a Pod is told of: no delivery may reach it, with or without `--kubernetes`."""
+    host, port = os.environ.get("KUBERNETES_SERVICE_HOST"), os.environ.get("KUBERNETES_SERVICE_PORT", "443")
+    return ((host, int(port)),) if host and port.isdigit() else ()
 
 
 def _nats(urls: list[str] | None, credentials: Path | None, name: str) -> ConnectionSettings:

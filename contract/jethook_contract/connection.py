@@ -7,6 +7,7 @@ process that can no longer hear of its work must be restarted.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
@@ -16,6 +17,7 @@ from nats.aio.client import Client
 from jethook_contract.errors import Unavailable
 
 Hook = Callable[[], Awaitable[None]]
+_RETRY_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +51,11 @@ class ConnectionHooks:
 async def connect(settings: ConnectionSettings, *, hooks: ConnectionHooks) -> Client:
     """Connect, or raise Unavailable when no server answers in time."""
     last_error: list[str] = []
+    opened = False
+
+    async def on_closed() -> None:
+        if opened:
+            await _all_of(hooks.closed)()
 
     async def on_error(error: Exception) -> None:
         last_error[:] = [str(error) or type(error).__name__]
@@ -72,15 +79,30 @@ async def connect(settings: ConnectionSettings, *, hooks: ConnectionHooks) -> Cl
                 error_cb=on_error,
                 reconnected_cb=_all_of(hooks.reconnected),
                 disconnected_cb=_all_of(hooks.disconnected),
-                closed_cb=_all_of(hooks.closed),
+                closed_cb=on_closed,
             )
     except (TimeoutError, OSError, nats.errors.Error) as exc:
-        hooks.closed.clear()
         await client.close()
         detail = last_error[0] if last_error else str(exc) or "no answer in time"
         where = ", ".join(server.rpartition("@")[2] for server in settings.servers)
         raise Unavailable("NATSUnreachable", f"no NATS server accepts us at {where}: {detail}") from exc
+    opened = True
     return client
+
+
+async def connect_patiently(
+    settings: ConnectionSettings, *, hooks: ConnectionHooks, stop: asyncio.Event, waiting: Callable[[Unavailable], None]
+) -> Client | None:
+    """Connect, and try again every two seconds until `stop` is set (then None); `waiting` hears of each failure."""
+    while not stop.is_set():
+        try:
+            return await connect(settings, hooks=hooks)
+        except Unavailable as exc:
+            waiting(exc)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_RETRY_SECONDS):
+                await stop.wait()
+    return None
 
 
 def _all_of(hooks: list[Hook]) -> Hook:

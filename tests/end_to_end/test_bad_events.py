@@ -42,8 +42,7 @@ def jethook(receiver: Receiver, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
     async def start() -> None:
         await installation.start()
-        for name in names:
-            await installation.ready("subscription", name)
+        await installation.all_ready("subscriptions", count=len(names))
 
     asyncio.run(start())
     yield installation
@@ -80,9 +79,9 @@ async def test_an_event_that_is_not_utf8_becomes_a_dead_letter_that_everybody_ca
     assert letter.headers["Jethook-Reason"] == "InvalidUTF8"
     assert letter.headers["Jethook-Attempts"] == "0"
     assert "encode it anew" in letter.headers["Jethook-Last-Error"]
-    delivery = await jethook.counted("subscription", "utf8", delivered=2, deadLettered=1, failedAttempts=0)
-    assert delivery["lastError"]["reason"] == "InvalidUTF8"
-    assert "UTF-8" in delivery["lastError"]["message"]
+    status = await jethook.counted("subscription", "utf8", delivered=2, deadLettered=1, failedAttempts=0)
+    assert status["delivery"]["lastError"]["reason"] == "InvalidUTF8"
+    assert "UTF-8" in status["delivery"]["lastError"]["message"]
     shown = (await jethook.jethook("describe", "subscription", "utf8")).stdout
     assert "Dead Lettered: 1" in shown
     assert "InvalidUTF8" in shown

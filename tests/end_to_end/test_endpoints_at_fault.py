@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pytest
 
 from tests.fixtures.behaviours import Behaviour, answers, flooding, hanging, hanging_up, hanging_up_in_mid_answer
-from tests.fixtures.installation import Standalone, endpoint, pool, secret, subscription
+from tests.fixtures.installation import Standalone, condition_of, endpoint, pool, secret, subscription
 from tests.fixtures.poll import eventually
 from tests.fixtures.raw_nats import DeadLetter, raw_nats
 from tests.fixtures.receivers import Receiver
@@ -60,8 +60,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 async def _run(jethook: Standalone, names: list[str]) -> dict[str, list[DeadLetter]]:
     """Publish, wait until nothing waits any more, and read the dead letters."""
     await jethook.start()
-    for name in names:
-        await jethook.ready("subscription", name)
+    await jethook.all_ready("subscriptions", count=len(names))
     await jethook.publish("com.example.order.made", EVENTS)
     async with raw_nats(jethook.nats_url) as raw:
         for name in names:
@@ -71,10 +70,11 @@ async def _run(jethook: Standalone, names: list[str]) -> dict[str, list[DeadLett
 
 @pytest.mark.parametrize("name", sorted(METADATA))
 async def test_an_address_inside_is_refused_and_the_user_sees_why(world: World, name: str) -> None:
-    delivery = await world.jethook.counted("endpoint", name, state="Failing", deadLettered=EVENTS, delivered=0)
-    assert delivery["lastError"]["reason"] == "AddressDenied"
-    assert "169.254.169.254" not in delivery["lastError"]["message"], "what a name leads to is not the tenant's to know"
-    condition = await world.jethook.condition("endpoint", name, "Delivering")
+    status = await world.jethook.counted("endpoint", name, state="Failing", deadLettered=EVENTS, delivered=0)
+    error = status["delivery"]["lastError"]
+    assert error["reason"] == "AddressDenied"
+    assert "169.254.169.254" not in error["message"], "what a name leads to is not the tenant's to know"
+    condition = condition_of(status, "Delivering")
     assert condition is not None
     assert (condition["status"], condition["reason"]) == ("False", "AddressDenied")
     cure = "spec.egress.allowedCIDRs" if name == "private" else "no pool can open it"
@@ -97,9 +97,10 @@ async def test_the_wide_table_and_describe_name_the_last_error(world: World) -> 
 
 
 async def test_a_url_without_scheme_is_stalled_with_field_and_cure(world: World) -> None:
-    ready = await world.jethook.ready("endpoint", "no-scheme", status="False")
-    stalled = await world.jethook.condition("endpoint", "no-scheme", "Stalled")
-    assert ready["reason"] == "InvalidSpec"
+    status = await world.jethook.status("endpoint", "no-scheme")
+    ready, stalled = condition_of(status, "Ready"), condition_of(status, "Stalled")
+    assert ready is not None
+    assert (ready["status"], ready["reason"]) == ("False", "InvalidSpec")
     assert stalled is not None
     assert "spec.url: must start with https:// or http://" in stalled["message"]
     assert "spec.url: must start with https:// or http://" in world.jethook.log
@@ -108,14 +109,14 @@ async def test_a_url_without_scheme_is_stalled_with_field_and_cure(world: World)
 @pytest.mark.parametrize("name", sorted(BAD_ANSWERS))
 async def test_a_receiver_without_a_whole_answer_is_tried_again_then_dead_lettered(world: World, name: str) -> None:
     reason = BAD_ANSWERS[name][1]
-    delivery = await world.jethook.counted(
+    status = await world.jethook.counted(
         "endpoint", name, state="Failing", delivered=0, failedAttempts=2 * EVENTS, deadLettered=EVENTS
     )
-    assert delivery["lastError"]["reason"] == reason
-    condition = await world.jethook.condition("endpoint", name, "Delivering")
+    assert status["delivery"]["lastError"]["reason"] == reason
+    condition = condition_of(status, "Delivering")
     assert condition is not None
     assert (condition["status"], condition["reason"]) == ("False", reason)
-    ready = await world.jethook.condition("endpoint", name, "Ready")
+    ready = condition_of(status, "Ready")
     assert ready is not None
     assert ready["status"] == "True", "a stranger's server must not turn a Git sync red"
     sent = {json.loads(request.body)["id"] for request in world.receivers[name].requests}
@@ -127,8 +128,8 @@ async def test_a_receiver_without_a_whole_answer_is_tried_again_then_dead_letter
 
 @pytest.mark.parametrize("name", ["floods", "good"])
 async def test_an_answer_of_10_mib_counts_as_accepted_like_any_other(world: World, name: str) -> None:
-    delivery = await world.jethook.counted("endpoint", name, delivered=EVENTS, deadLettered=0, state="Healthy")
-    assert "lastError" not in delivery
+    status = await world.jethook.counted("endpoint", name, delivered=EVENTS, deadLettered=0, state="Healthy")
+    assert "lastError" not in status["delivery"]
     assert world.dead[name] == []
     assert len(world.receivers[name].requests) == EVENTS
     assert world.receivers[name].open_requests == 0

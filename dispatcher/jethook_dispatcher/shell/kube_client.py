@@ -32,15 +32,20 @@ class KubeClient:
         self._objects = client.CustomObjectsApi(self._api)
 
     @classmethod
-    async def open(cls, kubeconfig: Path | None) -> Self:
-        """Read the credentials: of a kubeconfig, None for the pod's own account. Raises Invalid `NoCluster`."""
+    async def open(cls, kubeconfig: Path | None, *, context: str | None = None) -> Self:
+        """Read the credentials: of a kubeconfig and its context (None: the current), without one the pod's own account.
+
+        Raises Invalid `NoCluster`.
+        """
         configuration = client.Configuration()
         untyped: Any = config
         try:
             if kubeconfig is None:
                 untyped.load_incluster_config(client_configuration=configuration)
             else:
-                await untyped.load_kube_config(config_file=str(kubeconfig), client_configuration=configuration)
+                await untyped.load_kube_config(
+                    config_file=str(kubeconfig), context=context, client_configuration=configuration
+                )
         except (config.ConfigException, OSError) as exc:
             raise Invalid("NoCluster", f"no credentials for a Kubernetes API: {exc}; give --kubeconfig") from exc
         return cls(configuration)

@@ -59,5 +59,5 @@ class StatusReports:
 
 def api_server(kube: KubeClient) -> Place | None:
     """Give host and port of the API server, which no delivery may reach."""
-    url = urlsplit(kube._api.configuration.host)  # noqa: SLF001 -- the client does not tell
+    url = urlsplit(kube.server_url)
     return (url.hostname, url.port or _HTTPS_PORT) if url.hostname else None

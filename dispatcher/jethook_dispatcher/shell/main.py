@@ -17,8 +17,8 @@ import structlog
 from nats.aio.client import Client
 from pydantic import SecretStr
 
-from jethook_contract.connection import ConnectionHooks, connect
-from jethook_contract.errors import Invalid
+from jethook_contract.connection import ConnectionHooks, connect_patiently
+from jethook_contract.errors import Invalid, Unavailable
 from jethook_contract.sealing import KeyRing
 from jethook_dispatcher.core.ownership_state import LossReason
 from jethook_dispatcher.shell.attempt_counts import AttemptCountStore
@@ -51,7 +51,7 @@ _log = structlog.get_logger(__name__)
 async def run(settings: DispatcherSettings, *, stop: asyncio.Event) -> int:
     """Deliver until `stop` is set, then end in order; gives the exit code.
 
-    Raises Unavailable when NATS cannot be reached at the start, Invalid when the plan keys or the credentials of the
+    NATS that does not answer at the start is waited for. Raises Invalid when the plan keys or the credentials of the
     cluster cannot be read.
     """
     # Each request makes a few hundred short-lived objects: collecting every 700 of them costs an eighth of the speed.
@@ -59,8 +59,10 @@ async def run(settings: DispatcherSettings, *, stop: asyncio.Event) -> int:
     keys = read_keys(settings.plan_keys_file)
     hooks, closed = ConnectionHooks(), asyncio.Event()
     hooks.closed.append(_setter(closed))
-    kube = await _open_kube(settings)
-    client = await connect(settings.nats, hooks=hooks)
+    client = await connect_patiently(settings.nats, hooks=hooks, stop=stop, waiting=_tell_waiting)
+    if client is None:
+        return 0
+    kube = await KubeClient.open(settings.kubeconfig, context=settings.context) if settings.kubernetes else None
     dispatcher = Dispatcher(settings, client=client, hooks=hooks, keys=keys, kube=kube)
     try:
         await dispatcher.work(stop, closed=closed)
@@ -81,12 +83,8 @@ def read_keys(path: Path) -> KeyRing:
         raise Invalid("NoPlanKey", f"the plan key file {path} cannot be read; is it mounted?") from exc
 
 
-async def _open_kube(settings: DispatcherSettings) -> KubeClient | None:
-    if not settings.kubernetes:
-        return None
-    if settings.context is not None:
-        raise Invalid("NoContext", "the dispatcher takes the kubeconfig's current context; set it there")
-    return await KubeClient.open(settings.kubeconfig)
+def _tell_waiting(exc: Unavailable) -> None:
+    _log.warning("nats_not_reachable", message=exc.message)
 
 
 class Dispatcher:

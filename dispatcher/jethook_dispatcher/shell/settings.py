@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import re
+import secrets
 import socket
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,8 +16,8 @@ _NO_TOKEN = re.compile(r"[^A-Za-z0-9_-]")
 
 
 def default_member() -> str:
-    """Name this process: host name and process id, as one NATS token."""
-    return _NO_TOKEN.sub("-", f"{socket.gethostname()}-{os.getpid()}")
+    """Name this process: host name and a random part, as one NATS token; a name used again would have to wait."""
+    return _NO_TOKEN.sub("-", f"{socket.gethostname()}-{secrets.token_hex(3)}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
