@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from nats.js import JetStreamContext
 from nats.js.errors import BucketNotFoundError, KeyNotFoundError, NoKeysError, NotFoundError
 
-from jethook_contract.connection import ConnectionHooks, ConnectionSettings, connect
+from jethook_contract.connection import ConnectionHooks, ConnectionSettings, connect, disconnect
 from jethook_contract.errors import Invalid, Unavailable
 from jethook_contract.names import DEFAULT_POOL, OBJECTS_BUCKET, status_bucket
 from jethook_contract.status import StatusRecord, status_key
@@ -113,7 +113,7 @@ class NatsInventory:
             js = client.jetstream(timeout=_TIMEOUT_SECONDS)
             found = [await _with_report(js, item) for item in await _stored(js, kind)]
         finally:
-            await client.close()
+            await disconnect(client)
         wanted = [item for item in found if namespace is None or item["metadata"].get("namespace") == namespace]
         return sorted(wanted, key=_place)
 

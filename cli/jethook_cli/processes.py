@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from jethook_cli import options
+from jethook_cli import operator_options, options
 from jethook_contract.connection import ConnectionSettings
 from jethook_contract.errors import Invalid
 from jethook_contract.names import DEFAULT_POOL
@@ -42,9 +42,12 @@ def operator(
     namespace: Annotated[
         str, typer.Option("--namespace", "-n", help="The operator's own namespace; pools count only there.")
     ] = "jethook-system",
-    orphan_grace: Annotated[
-        int, typer.Option(min=0, help="Seconds that a consumer outlives its Subscription.")
-    ] = 86_400,
+    orphan_grace: operator_options.OrphanGrace = 86_400,
+    orphan_hold_percent: operator_options.OrphanHoldPercent = 20,
+    events_max_bytes: operator_options.EventsMaxBytes = None,
+    stream_replicas: operator_options.StreamReplicas = 1,
+    resync_seconds: operator_options.ResyncSeconds = 600,
+    workers: operator_options.Workers = 8,
     nats: options.NatsUrls = None,
     nats_credentials: options.NatsCredentials = None,
     kubeconfig: options.Kubeconfig = None,
@@ -56,6 +59,7 @@ def operator(
 
     if provider is Provider.FILES and files is None:
         raise Invalid("NoFolder", "--provider files needs --files FOLDER")
+    operator_options.check_replicas(stream_replicas)
     settings = OperatorSettings(
         install_id=install_id,
         plan_keys_dir=plan_keys,
@@ -64,6 +68,11 @@ def operator(
         nats=_nats(nats, nats_credentials, "jethook-operator"),
         namespace=namespace,
         orphan_grace_seconds=float(orphan_grace),
+        orphan_hold_percent=orphan_hold_percent,
+        events_max_bytes=events_max_bytes,
+        stream_replicas=stream_replicas,
+        resync_seconds=float(resync_seconds),
+        workers=workers,
         kubeconfig=kubeconfig,
         context=context,
     )
@@ -92,9 +101,11 @@ def dispatcher(
     context: options.Context = None,
 ) -> None:
     """Deliver: pull events, sign, send, retry, dead-letter, report."""
+    from jethook_dispatcher.shell.logs import configure_logging
     from jethook_dispatcher.shell.main import run  # aiohttp: 0.3 s
     from jethook_dispatcher.shell.settings import DispatcherSettings, default_member
 
+    configure_logging()
     settings = DispatcherSettings(
         pool=pool,
         member=member or default_member(),

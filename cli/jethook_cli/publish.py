@@ -14,13 +14,12 @@ from typing import Annotated
 
 import typer
 from nats.aio.client import Client
-from nats.errors import NoRespondersError
-from nats.errors import TimeoutError as NatsTimeoutError
+from nats.errors import Error as NatsError
 from nats.js.errors import APIError, NoStreamResponseError
 
 from jethook_cli import options
 from jethook_contract.cloudevents import CloudEvent, parse_structured, to_structured
-from jethook_contract.connection import ConnectionHooks, ConnectionSettings, connect
+from jethook_contract.connection import ConnectionHooks, ConnectionSettings, connect, disconnect
 from jethook_contract.errors import Invalid, Unavailable
 from jethook_contract.subjects import events_subject
 
@@ -89,7 +88,7 @@ async def send(draft: Draft, *, count: int, settings: ConnectionSettings) -> Non
     except* (Invalid, Unavailable) as failures:
         raise failures.exceptions[0] from None
     finally:
-        await client.close()
+        await disconnect(client)
     if count > 1:
         print(f"published {count} events to namespace {draft.namespace}", file=sys.stderr)
 
@@ -113,8 +112,12 @@ async def publish_event(client: Client, *, namespace: str, event: CloudEvent) ->
         ) from exc
     except APIError as exc:
         raise _refusal(exc, namespace) from exc
-    except (NatsTimeoutError, NoRespondersError, TimeoutError) as exc:
-        raise Unavailable("NATSUnreachable", f"NATS did not acknowledge within {_ACK_TIMEOUT_SECONDS} s") from exc
+    except (TimeoutError, NatsError, OSError) as exc:
+        raise Unavailable(
+            "NATSUnreachable",
+            f"NATS did not acknowledge event {event.id} within {_ACK_TIMEOUT_SECONDS} s: it may or may not be stored;"
+            " those whose id was printed are",
+        ) from exc
     return ack.seq
 
 
@@ -145,12 +148,25 @@ def _event(draft: Draft) -> CloudEvent:
     }
     if draft.subject is not None:
         envelope["subject"] = draft.subject
+    head = json.dumps(envelope, separators=(",", ":"))
+    return parse_structured(b'%b,"data":%b}' % (head[:-1].encode(), _json(draft.data)))
+
+
+def _json(data: str) -> bytes:
+    """Give JSON text as it is; what came as bytes that are no UTF-8 holds surrogates by now."""
     try:
-        json.loads(draft.data)
+        encoded = data.encode()
+    except UnicodeEncodeError as exc:
+        raise Invalid(
+            "BadData", f"the data is not UTF-8: character {exc.start} cannot be read; encode it anew"
+        ) from exc
+    try:
+        json.loads(data)
+    except RecursionError as exc:
+        raise Invalid("BadData", "the data is nested too deep; flatten it") from exc
     except ValueError as exc:
         raise Invalid("BadData", f"the data is no JSON: {exc}") from exc
-    head = json.dumps(envelope, separators=(",", ":"))
-    return parse_structured(f'{head[:-1]},"data":{draft.data}}}'.encode())
+    return encoded
 
 
 def _refusal(exc: APIError, namespace: str) -> Unavailable:

@@ -26,6 +26,14 @@ def standalone(
         Path | None, typer.Option(help="Where NATS keeps its data and the plan key lies; FOLDER/.jethook unless told.")
     ] = None,
     dispatchers: Annotated[int, typer.Option(min=1, max=16, help="How many dispatcher processes.")] = 1,
+    events_max_bytes: Annotated[
+        int | None,
+        typer.Option(
+            min=1024**2,
+            max=1024**4,
+            help="Bytes on disk that each namespace's events reserve; 512 MiB unless told.",
+        ),
+    ] = None,
 ) -> None:
     """Run operator, dispatchers and an embedded NATS on a folder of YAML; Ctrl-C stops it all."""
     if not folder.is_dir():
@@ -37,6 +45,7 @@ def standalone(
         nats_credentials=nats_credentials,
         nats_port=nats_port,
         dispatchers=dispatchers,
+        events_max_bytes=events_max_bytes,
     )
     raise typer.Exit(asyncio.run(_run(settings)))
 

@@ -28,7 +28,7 @@ _STOP_SECONDS = 40.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SupervisorSettings:
-    """What to run on; `nats_urls` empty means the embedded server."""
+    """What to run on; `nats_urls` empty means the embedded server, `events_max_bytes` None the operator's default."""
 
     folder: Path
     state: Path
@@ -36,6 +36,7 @@ class SupervisorSettings:
     nats_credentials: Path | None = None
     nats_port: int = 0
     dispatchers: int = 1
+    events_max_bytes: int | None = None
 
 
 class Supervisor:
@@ -79,9 +80,11 @@ class Supervisor:
 
     async def _start_children(self, url: str) -> None:
         keys = self._settings.state / "plan-keys"
+        room = self._settings.events_max_bytes
         await self._spawn(
             "operator", url, "operator", "--provider", "files", "--files", str(self._settings.folder),
             "--plan-keys", str(keys), "--install-id", "standalone",
+            *(() if room is None else ("--events-max-bytes", str(room))),
         )  # fmt: skip
         for number in range(1, self._settings.dispatchers + 1):
             await self._spawn(

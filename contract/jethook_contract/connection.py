@@ -105,6 +105,15 @@ async def connect_patiently(
     return None
 
 
+async def disconnect(client: Client) -> None:
+    """Close a connection in whatever state it is.
+
+    nats-py writes what is pending also into a connection that is lost, and raises what the event loop makes of that.
+    """
+    with contextlib.suppress(OSError, RuntimeError, nats.errors.Error):  # RuntimeError: uvloop's
+        await client.close()
+
+
 def _all_of(hooks: list[Hook]) -> Hook:
     async def run() -> None:
         for hook in hooks:

@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from tests.fixtures.behaviours import Received, failing, slow
@@ -124,6 +125,38 @@ async def test_an_endpoint_deleted_in_the_middle_of_its_backlog_gets_the_rest_wh
         assert await raw.dead_letters("orders") == []
     assert _ids(receiver, "orders") == set(published)
     assert came < len(receiver.requests) <= len(published) + 8
+
+
+async def test_a_full_stream_refuses_publishers_and_delivers_all_that_it_took(
+    standalone: Factory, receiver: Receiver, tmp_path: Path
+) -> None:
+    jethook = standalone()
+    jethook.write("base.yaml", pool(), secret(), subscription("orders", "crm"))
+    jethook.write("endpoint.yaml", endpoint("crm", receiver.url, suspend=True))
+    await jethook.start("--events-max-bytes", str(1024 * 1024))
+    await jethook.ready("subscription", "orders")
+    data = tmp_path / "data.json"
+    data.write_text(json.dumps("x" * 10_000))
+    publish = ("publish", "com.example.made", "--data-file", str(data), "--count")
+
+    refused = await jethook.jethook(*publish, "200")
+    accepted = set(refused.stdout.split())
+    assert refused.returncode == 1
+    assert "the events stream of namespace default is full, nothing was stored or evicted" in refused.stderr
+    assert "(StreamFull)" in refused.stderr
+    again = await jethook.jethook(*publish, "1")
+    assert (again.returncode, again.stdout) == (1, "")
+    assert "(StreamFull)" in again.stderr
+
+    async with raw_nats(jethook.nats_url) as raw:
+        assert 90 < await raw.stored() < 110
+        assert len(accepted) > 90
+        jethook.write("endpoint.yaml", endpoint("crm", receiver.url))
+        await eventually(lambda: raw.done("orders"), seconds=30)
+        assert await raw.dead_letters("orders") == []
+    assert _ids(receiver, "orders") >= accepted
+    accepted |= set(await jethook.publish("com.example.made", 1))
+    await eventually(lambda: _ids(receiver, "orders") >= accepted, seconds=20)
 
 
 async def _nothing_waits(raw: RawNats, *names: str) -> bool:

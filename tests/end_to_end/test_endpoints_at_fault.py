@@ -64,7 +64,7 @@ async def _run(jethook: Standalone, names: list[str]) -> dict[str, list[DeadLett
     await jethook.publish("com.example.order.made", EVENTS)
     async with raw_nats(jethook.nats_url) as raw:
         for name in names:
-            await eventually(lambda name=name: raw.done(name), seconds=30)  # type: ignore[misc] # a loop's name
+            await eventually(lambda name=name: raw.done(name), seconds=30)
         return {name: await raw.dead_letters(name) for name in names}
 
 

@@ -17,7 +17,7 @@ import structlog
 from nats.aio.client import Client
 from pydantic import SecretStr
 
-from jethook_contract.connection import ConnectionHooks, connect_patiently
+from jethook_contract.connection import ConnectionHooks, connect_patiently, disconnect
 from jethook_contract.errors import Invalid, Unavailable
 from jethook_contract.sealing import KeyRing
 from jethook_dispatcher.core.ownership_state import LossReason
@@ -69,7 +69,7 @@ async def run(settings: DispatcherSettings, *, stop: asyncio.Event) -> int:
     finally:
         lost = closed.is_set()
         await dispatcher.close()
-        await client.close()
+        await disconnect(client)
     if lost:
         _log.error("NATS closed the connection for good")
     return 1 if lost else 0

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from jethook_contract import names
 from jethook_contract.errors import Invalid, JethookError, Waiting
 from jethook_contract.plan import ObjectId, PlanPart, PlanSecrets, RetryPolicy, State, Target
-from jethook_contract.subjects import filter_subjects
+from jethook_contract.subjects import filter_subject, filter_subjects
 from jethook_operator.api.dispatcherpool import DispatcherPool
 from jethook_operator.api.subscription import Subscription
 from jethook_operator.api.webhookendpoint import WebhookEndpoint
@@ -66,8 +66,17 @@ class _Route:
 
 
 def wanted_filters(subscription: Subscription) -> tuple[str, ...]:
-    """Translate the event types to filter subjects, the direct subject among them; raises Invalid."""
+    """Translate the event types to filter subjects, the direct subject among them; raises Invalid that names the field.
+
+    The CRD takes a few that no subject can spell: Unicode's noncharacters, and what is too long once encoded.
+    """
     metadata, patterns = subscription.metadata, subscription.spec.event_types
+    for position, pattern in enumerate(patterns):
+        try:
+            filter_subject(metadata.namespace, pattern)
+        except Invalid as exc:
+            fault = exc.message.removeprefix("attribute type: ")
+            raise Invalid(exc.reason, f"spec.eventTypes[{position}]: {fault}") from exc
     return filter_subjects(metadata.namespace, patterns, metadata.name)
 
 

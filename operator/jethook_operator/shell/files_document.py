@@ -1,6 +1,7 @@
 """One YAML file as the objects in it: bounded, safe, each with the place where it stands.
 
-An alias is refused, since a few lines of them stand for gigabytes.
+An alias is refused, since a few lines of them stand for gigabytes; a key that stands twice in one mapping too, as
+kubectl does.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from pydantic import SecretStr
 from jethook_contract.errors import Invalid
 from jethook_contract.names import DEFAULT_POOL, SECRET_LABEL
 from jethook_operator.core.resources import Key, SecretValue
+from jethook_operator.shell.files_loader import Loader
 
 MAX_FILE_BYTES = 4 * 1024 * 1024
 MAX_DOCUMENTS = 10_000
@@ -28,7 +30,6 @@ _GROUP_KINDS = ("WebhookEndpoint", "Subscription", "DispatcherPool")
 _API_VERSION = "jethook.io/v1alpha1"
 _NAME = re.compile(r"[a-z0-9]([-.a-z0-9]*[a-z0-9])?")  # dots are for Secrets; the models refuse them elsewhere
 _MAX_NAME = 253
-_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 Json = dict[str, Any]
 
 
@@ -51,7 +52,7 @@ def read_documents(data: bytes, *, file: str, pool_namespace: str) -> tuple[Docu
     try:
         text = data.decode()
         lines = list(_starts(text, file))
-        loaded = list(yaml.load_all(text, Loader=_LOADER))
+        loaded = list(yaml.load_all(text, Loader=Loader))
     except UnicodeDecodeError as exc:
         raise Invalid("BadFile", f"{file}: no UTF-8 at byte {exc.start}") from exc
     except yaml.MarkedYAMLError as exc:
@@ -78,7 +79,7 @@ def default_pool(namespace: str) -> Document:
 def _starts(text: str, file: str) -> Iterator[int]:
     """Walk the file without building anything of it; give the first line of each document."""
     depth = documents = 0
-    for event in yaml.parse(text, Loader=_LOADER):
+    for event in yaml.parse(text, Loader=Loader):
         line = event.start_mark.line + 1 if event.start_mark else 0
         if isinstance(event, yaml.AliasEvent):
             raise Invalid("BadFile", f"{file}:{line}: aliases are not read; write the value out")

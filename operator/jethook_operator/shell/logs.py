@@ -1,4 +1,8 @@
-"""The process's log: structlog as JSON lines, or for people on a terminal; other libraries' warnings are in it."""
+"""The process's log: structlog as JSON lines, or for people on a terminal; other libraries' warnings are in it.
+
+Tracebacks never show the values of variables: structlog's own would on a terminal, as soon as `rich` is installed, and
+a frame of ours may hold a Secret's data.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +23,11 @@ def configure_logging() -> None:
     ]
     if not terminal:
         shared.append(structlog.processors.format_exc_info)
-    renderer: Any = structlog.dev.ConsoleRenderer() if terminal else structlog.processors.JSONRenderer()
+    renderer: Any = (
+        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+        if terminal
+        else structlog.processors.JSONRenderer()
+    )
     structlog.configure(
         processors=[*shared, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),

@@ -18,7 +18,7 @@ from typing import Any
 import structlog
 from nats.aio.client import Client
 
-from jethook_contract.connection import ConnectionHooks, ConnectionSettings, connect
+from jethook_contract.connection import ConnectionHooks, ConnectionSettings, connect, disconnect
 from jethook_contract.errors import JethookError, Unavailable
 from jethook_operator.shell.logs import configure_logging
 from jethook_operator.shell.operation import Operation, operation
@@ -89,7 +89,7 @@ async def _connection(
             with contextlib.suppress(Exception):  # the process ends either way
                 async with asyncio.timeout(_DRAIN_SECONDS):
                     await client.drain()
-            await client.close()
+            await disconnect(client)
 
 
 async def _connect(settings: ConnectionSettings, *, hooks: ConnectionHooks, stop: asyncio.Event) -> Client | None:

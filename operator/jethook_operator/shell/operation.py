@@ -120,8 +120,12 @@ def stream_settings(settings: OperatorSettings) -> StreamSettings:
     """Say how streams are made, as far as the settings tell; the rest are the product's defaults."""
     given = {} if settings.events_max_bytes is None else {"events_max_bytes": settings.events_max_bytes}
     return StreamSettings(
-        install_id=settings.install_id, orphan_grace_seconds=settings.orphan_grace_seconds, **given
-    )  # fmt: skip
+        install_id=settings.install_id,
+        replicas=settings.stream_replicas,
+        orphan_grace_seconds=settings.orphan_grace_seconds,
+        orphan_hold_percent=settings.orphan_hold_percent,
+        **given,
+    )
 
 
 def key_ring(folder: Path, *, pool: str) -> KeyRing:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 
 import structlog
@@ -21,6 +22,7 @@ from jethook_operator.shell.consumers import Consumers
 from jethook_operator.shell.jetstream import JetStreamApi
 from jethook_operator.shell.orphans import NatsParts, Orphans, SubscriptionLocks
 from jethook_operator.shell.plans import Plans
+from jethook_operator.shell.records import Records
 from jethook_operator.shell.streams import Streams, StreamSettings
 from jethook_operator.shell.subscriptions import Subscriptions, read_secrets
 from jethook_operator.shell.surroundings import EventRecorder, StatusSink, Surroundings
@@ -49,6 +51,13 @@ class Reconciler:
             locks=SubscriptionLocks(),
         )
         self._orphans = Orphans(self._nats, reader=self._reader, settings=settings, now=surroundings.now)
+        self._records = Records(
+            api,
+            parts=self._nats,
+            reader=self._reader,
+            grace_seconds=settings.orphan_grace_seconds,
+            now=surroundings.now,
+        )
         self._subscriptions = Subscriptions(self._nats, surroundings=surroundings)
         self._in_place: set[Key] = set()
 
@@ -81,6 +90,7 @@ class Reconciler:
         for message in report.held:
             _log.warning("orphans_held", message=message)
             self._record_on_default_pool("OrphansHeld", message)
+        await self._records.look()
 
     def reconnected(self) -> None:
         """Forget what was known of NATS and enqueue everything; call it in the connection's `reconnected` hook."""
@@ -161,6 +171,8 @@ class Reconciler:
 
     async def _broken(self, found: Broken) -> float | None:
         """Say what is wrong; consumer and plan of the last good spec stay."""
+        with contextlib.suppress(JethookError):  # where the API server holds statuses, none of NATS is needed
+            await ensure_objects_bucket(streams=self._nats.streams, replicas=self._settings.replicas)
         return await self._say(broken_status(found), verdict=verdict_of(Invalid("InvalidSpec", found.message)))
 
     async def _failed(self, error: JethookError, *, status: Callable[[Verdict], StatusPatch]) -> float | None:

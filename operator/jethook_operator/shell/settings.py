@@ -17,7 +17,9 @@ class OperatorSettings:
     marks what this installation owns in NATS. `namespace`: the operator's own; DispatcherPools count only there.
     `plan_keys_dir`: holds one file a pool, named as the pool, with Fernet keys, one a line. `orphan_grace_seconds`:
     how long a consumer outlives its object. `events_max_bytes`: room that an events stream reserves; None takes the
-    product's default. `kubeconfig` and `context`: None means the Pod's own account, or else the usual kubeconfig.
+    product's default. `orphan_hold_percent`: the removal of what is left of gone objects holds when it would take more
+    than this share of more than ten things at once; 100 never holds. `stream_replicas`: of every stream and bucket, 1,
+    3 or 5. `kubeconfig` and `context`: None means the Pod's own account, or else the usual kubeconfig.
     `resync_seconds`: every object is looked at again that often. `workers`: reconciles at once.
     """
 
@@ -31,6 +33,8 @@ class OperatorSettings:
     namespace: str = "jethook-system"
     orphan_grace_seconds: float = 86_400.0
     events_max_bytes: int | None = None
+    orphan_hold_percent: int = 20
+    stream_replicas: int = 1
     kubeconfig: Path | None = None
     context: str | None = None
     resync_seconds: float = 600.0

@@ -120,6 +120,11 @@ class Streams:
                 found[namespace] = metadata.get(names.METADATA_ORPHANED_AT, "")
         return found
 
+    async def named(self, prefix: str) -> tuple[str, ...]:
+        """List the streams of this installation whose names begin so; those behind buckets are streams too."""
+        ours = (item["config"]["name"] for item in await self._list() if self.owns(item["config"]))
+        return tuple(sorted(name for name in ours if name.startswith(prefix)))
+
     async def mark_orphaned(self, namespace: str, *, at: str) -> None:
         """Write into a namespace's events stream that no object needs it since `at` (RFC 3339); empty: needed again."""
         name = names.events_stream(namespace)

@@ -155,6 +155,29 @@ def test_errors_of_an_endpoint_name_it_field_and_cure() -> None:
 
 
 @pytest.mark.parametrize(
+    ("event_type", "reason", "fault"),
+    [
+        (
+            "com.\uffff",
+            "BadEventType",
+            "U+FFFF at character 0 is no character that CloudEvents allows in a String; remove it",
+        ),
+        ("ж" * 100, "TypeTooLong", "takes 600 characters as a NATS subject"),
+    ],
+)
+def test_a_type_that_no_subject_can_spell_is_named_with_its_place_and_the_cure(
+    event_type: str, reason: str, fault: str
+) -> None:
+    inputs = SubscriptionInputs(subscription=a_subscription("a.b", event_type), endpoint=an_endpoint(), pool=None)
+    with pytest.raises(Invalid) as raised:
+        decide_subscription(inputs)
+    assert raised.value.reason == reason
+    assert raised.value.message.startswith("spec.eventTypes[1]: ")
+    assert fault in raised.value.message
+    assert raised.value.message.rpartition("; ")[2] in {"remove it", "shorten it"}
+
+
+@pytest.mark.parametrize(
     ("data", "reason"),
     [
         ({}, "SecretKeyMissing"),

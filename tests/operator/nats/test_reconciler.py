@@ -15,6 +15,7 @@ from jethook_contract.errors import Unavailable, Waiting
 from jethook_contract.plan import PlanPart, PoolPlan
 from jethook_contract.sealing import KeyRing
 from jethook_contract.subjects import events_subject
+from jethook_operator.core.affected import affected
 from jethook_operator.core.resources import Key
 from jethook_operator.shell.reconciler import Reconciler
 from jethook_operator.shell.streams import StreamSettings
@@ -337,6 +338,40 @@ async def test_a_subscription_that_moves_leaves_no_part_behind(
     bucket = await client.jetstream().key_value(names.plan_bucket("eu"))
     assert PoolPlan.decode((await bucket.get("pool")).value or b"").allowed_cidrs == ("10.0.0.0/8",)
     assert endpoint_key("new") in world.enqueued
+
+
+async def test_a_pool_that_does_not_exist_is_waited_for_and_the_backlog_too(
+    client: Client, world: World, reconciler: Reconciler
+) -> None:
+    world.put(endpoint(poolRef={"name": "eu"}), subscription("all", "a"))
+    await settle(reconciler, subscription_key(), endpoint_key())
+    for key in (subscription_key(), endpoint_key()):
+        assert world.status.ready(key) == ("False", "PoolNotFound")
+        ready = world.status.condition(key, "Ready")
+        assert ready is not None
+        assert (
+            'spec.poolRef: DispatcherPool "eu" does not exist; use an existing one or have it created' in ready.message
+        )
+        assert world.status.condition(key, "Reconciling") is not None
+        assert world.status.condition(key, "Stalled") is None
+    part = await part_of(client)
+    assert (part.state, part.reason, part.target) == ("Withheld", "PoolNotFound", None)
+    await publish(client, "a", 2)
+
+    pool_key = Key("DispatcherPool", "jethook-system", "eu")
+    world.put(document("DispatcherPool", "eu", {}))
+    assert {subscription_key(), endpoint_key()} <= set(affected(pool_key, reader=world.store))
+    await settle(reconciler, pool_key, subscription_key(), endpoint_key())
+    assert (await part_of(client, pool="eu")).state == "Active"
+    assert await keys_of(client) == {"pool"}
+    assert world.status.ready(endpoint_key()) == ("True", "Programmed")
+    assert await fetched(client) == ["a", "a"]
+
+    world.store.remove(pool_key)
+    await settle(reconciler, pool_key, subscription_key(), endpoint_key())
+    assert await keys_of(client, "eu") == {"pool"}
+    assert (await part_of(client)).reason == "PoolNotFound"
+    assert world.status.ready(endpoint_key()) == ("False", "PoolNotFound")
 
 
 async def test_suspending_takes_the_secrets_out_of_the_plan(

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -101,3 +104,44 @@ def condition(obj: Any, kind: str) -> dict[str, Any]:
     """Give one condition, or nothing."""
     conditions = ((obj or {}).get("status") or {}).get("conditions") or []
     return next((one for one in conditions if one["type"] == kind), {})
+
+
+class OperatorProcess:
+    """`jethook operator` as a process of its own; `log` is all that it wrote so far, on stderr and stdout."""
+
+    def __init__(self, folder: Path, *arguments: str) -> None:
+        self._output = folder / "operator.log"
+        command = [sys.executable, "-m", "jethook_cli", "operator", *arguments]
+        clean = {k: v for k, v in os.environ.items() if not k.startswith(("JETHOOK_", "KUBE"))}
+        with self._output.open("wb") as output:
+            self._process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=clean)
+
+    @property
+    def log(self) -> str:
+        """Read what it wrote."""
+        return self._output.read_text()
+
+    @property
+    def exit_code(self) -> int | None:
+        """Give the exit code, None while it runs."""
+        return self._process.poll()
+
+    def stop(self) -> int:
+        """Ask it to end; give its exit code."""
+        self._process.terminate()
+        return self._process.wait(STOP_SECONDS)
+
+    def close(self) -> None:
+        """End it whatever its state."""
+        self._process.kill()
+        self._process.wait(STOP_SECONDS)
+
+
+@contextmanager
+def operator_process(folder: Path, *arguments: str) -> Iterator[OperatorProcess]:
+    """Run the process, and see to its end."""
+    process = OperatorProcess(folder, *arguments)
+    try:
+        yield process
+    finally:
+        process.close()

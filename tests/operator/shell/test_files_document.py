@@ -108,6 +108,9 @@ BOMB = "a: &a [x, x]\nb: &b [*a, *a]\nc: &c [*b, *b]\n"
         ("x: !!python/object/apply:os.getcwd []\n", "no YAML"),
         (b"kind: \xff\n", "no UTF-8"),
         (b"#" * (MAX_FILE_BYTES + 1), "at most"),
+        (ENDPOINT + "kind: Subscription\n", r"f\.yaml:5: no YAML: key 'kind' stands twice in one mapping; remove one"),
+        ("---\n" + ENDPOINT.replace("/x", '/x", "url": "/y'), r"f\.yaml:5: no YAML: key 'url' stands twice"),
+        (f"{SECRET}stringData:\n  current: hush\n  'current': hash\n", r"f\.yaml:6: no YAML: key 'current' stands"),
         (f"{SECRET}data: {{current: '***'}}\n", "not every value is base64"),
         (f"{SECRET}stringData: {{current: 5}}\n", "must be a text"),
     ],
@@ -115,6 +118,11 @@ BOMB = "a: &a [x, x]\nb: &b [*a, *a]\nc: &c [*b, *b]\n"
 def test_what_is_no_object_is_refused_with_its_place(text: str | bytes, message: str) -> None:
     with pytest.raises(Invalid, match=message):
         read(text)
+
+
+def test_equal_keys_of_different_mappings_are_no_repetition() -> None:
+    text = ENDPOINT + "  headers: [{name: a, value: b}, {name: c, value: d}]\n".replace("  headers", "status")
+    assert read(text)[0].key.name == "orders"
 
 
 def test_a_refusal_never_repeats_the_value_of_a_secret() -> None:

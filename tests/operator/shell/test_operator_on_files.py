@@ -13,28 +13,9 @@ from jethook_contract.errors import Invalid
 from jethook_operator.shell.settings import OperatorSettings
 from tests.fixtures.nats import NatsServer
 from tests.fixtures.poll import eventually
+from tests.operator.shell.documents import ENDPOINT, SECRET, SUBSCRIPTION
 from tests.operator.shell.running_operator import NatsView, condition, nats_view, plan_keys, ready, running
 
-ENDPOINT = """\
-apiVersion: jethook.io/v1alpha1
-kind: WebhookEndpoint
-metadata: {name: orders}
-spec:
-  url: https://a.example/x
-  signing: [{scheme: StandardWebhooks, secretRef: {name: keys}}]
-"""
-SUBSCRIPTION = """\
-apiVersion: jethook.io/v1alpha1
-kind: Subscription
-metadata: {name: all}
-spec: {endpointRef: {name: orders}, eventTypes: ["com.example.**"]}
-"""
-SECRET = """\
-apiVersion: v1
-kind: Secret
-metadata: {name: keys, labels: {jethook.io/use: "true"}}
-stringData: {current: whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw}
-"""
 ENDPOINT_KEY = "WebhookEndpoint.default.orders"
 SUBSCRIPTION_KEY = "Subscription.default.all"
 PLAN_KEY = "default.orders.all"
@@ -127,6 +108,18 @@ async def test_an_unknown_field_is_refused_in_the_status(
     found = await view.object(ENDPOINT_KEY)
     assert condition(found, "Stalled")["status"] == "True"
     assert "spec.surprise" in condition(found, "Stalled")["message"]
+
+
+async def test_the_first_statuses_are_written_though_every_object_and_a_file_are_broken(
+    settings: OperatorSettings, view: NatsView, folder: Path
+) -> None:
+    (folder / "endpoint.yaml").write_text(ENDPOINT + "  surprise: 1\n")
+    (folder / "subscription.yaml").write_text(SUBSCRIPTION.replace("endpointRef", "endpoint"))
+    (folder / "secret.yaml").write_text("kind: [")
+    async with running(settings):
+        for key in (ENDPOINT_KEY, SUBSCRIPTION_KEY):
+            await eventually(lambda key=key: is_ready(view, key, "False"))
+    assert "spec.endpointRef" in condition(await view.object(SUBSCRIPTION_KEY), "Stalled")["message"]
 
 
 async def test_a_removed_file_removes_the_plan_and_the_object_and_keeps_the_consumer(

@@ -9,80 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from hack.kubernetes import ApiServer
-from jethook_contract.connection import ConnectionSettings
 from jethook_contract.errors import Unavailable
 from jethook_operator.shell.settings import OperatorSettings
 from tests.fixtures.nats import NatsServer
 from tests.fixtures.poll import eventually
-from tests.operator.shell.running_operator import NatsView, condition, nats_view, plan_keys, ready, running
+from tests.operator.shell.documents import ALL, ENDPOINT, SECRET, SUBSCRIPTION
+from tests.operator.shell.running_operator import NatsView, condition, nats_view, running
+from tests.operator.shell.tenant import MANIFESTS, ROOT, SYSTEM, Tenant, settings_for
 
-ROOT = Path(__file__).parents[3]
-MANIFESTS = ROOT / "examples" / "kubernetes"
-SYSTEM = "jethook-system"
 SECONDS = 20.0
-ENDPOINT = """\
-apiVersion: jethook.io/v1alpha1
-kind: WebhookEndpoint
-metadata: {name: orders}
-spec:
-  url: https://a.example/x
-  signing: [{scheme: StandardWebhooks, secretRef: {name: keys}}]
-"""
-SUBSCRIPTION = """\
-apiVersion: jethook.io/v1alpha1
-kind: Subscription
-metadata: {name: all}
-spec: {endpointRef: {name: orders}, eventTypes: ["com.example.**"]}
-"""
-SECRET = """\
-apiVersion: v1
-kind: Secret
-metadata: {name: keys, labels: {jethook.io/use: "true"}}
-stringData: {current: whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw}
-"""
-ALL = f"{ENDPOINT}---\n{SUBSCRIPTION}---\n{SECRET}"
-
-
-class Tenant:
-    """kubectl in one namespace, off the event loop."""
-
-    def __init__(self, server: ApiServer, namespace: str) -> None:
-        self.server = server
-        self.namespace = namespace
-
-    async def kubectl(self, *arguments: str, stdin: str | None = None, check: bool = True) -> str:
-        done = await asyncio.to_thread(
-            self.server.kubectl, *arguments, f"--namespace={self.namespace}", stdin=stdin, check=check
-        )
-        return done.stdout
-
-    async def apply(self, text: str) -> None:
-        await self.kubectl("apply", "-f", "-", stdin=text)
-
-    async def get(self, kind: str, name: str) -> Any:
-        return json.loads(await self.kubectl("get", kind, name, "-o", "json", check=False) or "null")
-
-    async def is_ready(self, kind: str, name: str, status: str = "True") -> bool:
-        return ready(await self.get(kind, name)) == status
-
-    async def all_ready(self) -> bool:
-        return await self.is_ready("whe", "orders") and await self.is_ready("whsub", "all")
-
-
-def settings_for(server: ApiServer, nats: NatsServer, folder: Path, **changes: Any) -> OperatorSettings:
-    """Install the rights and act as the operator's ServiceAccount."""
-    server.kubectl("apply", "-f", str(MANIFESTS))
-    given: dict[str, Any] = {
-        "install_id": "test",
-        "plan_keys_dir": plan_keys(folder),
-        "nats": ConnectionSettings(servers=(nats.url,)),
-        "kubeconfig": server.kubeconfig_for("jethook-operator", namespace=SYSTEM),
-        "namespace": SYSTEM,
-        "events_max_bytes": 4 * 1024 * 1024,
-    }
-    return OperatorSettings(**{**given, **changes})
 
 
 @pytest.fixture
@@ -192,7 +130,7 @@ async def test_an_error_shows_as_an_event_on_its_object(settings: OperatorSettin
     assert "keys" in first["message"]
 
 
-async def test_rights_taken_away_at_a_restart_remove_nothing(
+async def test_rights_taken_away_at_a_restart_remove_nothing_and_are_named_in_the_log(
     kube: ApiServer, tenant: Tenant, view: NatsView, nats_server: NatsServer, tmp_path: Path
 ) -> None:
     settings = settings_for(kube, nats_server, tmp_path, orphan_grace_seconds=0.0)
@@ -202,10 +140,14 @@ async def test_rights_taken_away_at_a_restart_remove_nothing(
     before = await view.plan()
     await tenant.kubectl("delete", "clusterrolebinding", "jethook-operator")
     async with running(settings) as task:
-        await asyncio.wait({task}, timeout=6)  # more than one look of the orphan sweep could take
+        with capture_logs() as logged:
+            await asyncio.wait({task}, timeout=6)  # more than one look of the orphan sweep could take
         assert not task.done()
         assert await view.plan() == before
         assert await view.consumers(tenant.namespace) == {"sub_all"}
+        failed = [line for line in logged if line["event"] == "list_failed"]
+        assert all("403" in line["message"] and "grant list and watch on" in line["cure"] for line in failed)
+        assert failed
         await asyncio.to_thread(kube.kubectl, "apply", "-f", str(MANIFESTS))
         await tenant.apply(ENDPOINT.replace("orders", "marker"))
         await eventually(lambda: tenant.is_ready("whe", "marker"), seconds=SECONDS)
@@ -263,18 +205,24 @@ async def test_missing_crds_are_waited_for_and_a_removed_one_ends_the_process(
     assert task.exception().reason in {"WatchEnded", "KindGone"}  # type: ignore[union-attr] # asserted above
 
 
-async def test_a_spec_that_only_code_can_refuse_is_stalled_until_repaired(
-    settings: OperatorSettings, tenant: Tenant
+@pytest.mark.parametrize(
+    ("event_type", "fault", "cure"),
+    [("com.example.\\u2028\\uffff", "U+FFFF", "; remove it"), ("ж" * 90, "takes 540 characters", "; shorten it")],
+)
+async def test_a_type_that_only_code_can_refuse_is_stalled_until_repaired(
+    settings: OperatorSettings, tenant: Tenant, *, event_type: str, fault: str, cure: str
 ) -> None:
     async with running(settings):
-        await tenant.apply(ALL.replace("com.example.**", "com.example.\\u2028\\uffff"))
+        await tenant.apply(ALL.replace('"com.example.**"', f'"com.example.**", "{event_type}"'))
 
         async def stalled() -> bool:
             return condition(await tenant.get("whsub", "all"), "Stalled").get("status") == "True"
 
         await eventually(stalled, seconds=SECONDS)
         message = condition(await tenant.get("whsub", "all"), "Stalled")["message"]
-        assert "U+FFFF" in message
+        assert message.startswith("spec.eventTypes[1]: ")
+        assert fault in message
+        assert message.endswith(cure)
         await tenant.apply(ALL)
         await eventually(tenant.all_ready, seconds=SECONDS)
         assert condition(await tenant.get("whsub", "all"), "Stalled") == {}
