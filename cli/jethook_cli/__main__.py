@@ -8,6 +8,7 @@ import typer
 
 from jethook_cli import describe, get, processes, publish, receiver, standalone
 from jethook_contract.errors import JethookError
+from jethook_contract.logs import configure_logging
 
 app = typer.Typer(
     name="jethook",
@@ -27,6 +28,7 @@ app.command()(processes.dispatcher)
 
 def main() -> None:
     """Run the command; a Jethook error becomes one line on stderr and exit code 1."""
+    configure_logging()
     try:
         app()
     except JethookError as exc:

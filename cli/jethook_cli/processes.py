@@ -101,11 +101,9 @@ def dispatcher(
     context: options.Context = None,
 ) -> None:
     """Deliver: pull events, sign, send, retry, dead-letter, report."""
-    from jethook_dispatcher.shell.logs import configure_logging
     from jethook_dispatcher.shell.main import run  # aiohttp: 0.3 s
     from jethook_dispatcher.shell.settings import DispatcherSettings, default_member
 
-    configure_logging()
     settings = DispatcherSettings(
         pool=pool,
         member=member or default_member(),

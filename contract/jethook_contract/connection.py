@@ -40,12 +40,23 @@ class ConnectionSettings:
 class ConnectionHooks:
     """Collect what a process wants to be told about its connection.
 
-    `reconnected` and `disconnected` run in the order in which they were added; watches are made anew in the former.
+    Each list runs in the order in which it was added to. `disconnected`: the connection was lost, and is sought again.
+    `reconnected`: it is back; watches are made anew here. `closed`: it is gone for good.
     """
 
     reconnected: list[Hook] = field(default_factory=list)
     disconnected: list[Hook] = field(default_factory=list)
     closed: list[Hook] = field(default_factory=list)
+
+
+class _Client(Client):
+    """Read on after a message whose header block is malformed: nats-py 2.16 ends its read loop for good there."""
+
+    async def _process_headers(self, headers: bytes) -> dict[str, str] | None:
+        try:
+            return await super()._process_headers(headers)
+        except (IndexError, ValueError):
+            return None
 
 
 async def connect(settings: ConnectionSettings, *, hooks: ConnectionHooks) -> Client:
@@ -57,10 +68,14 @@ async def connect(settings: ConnectionSettings, *, hooks: ConnectionHooks) -> Cl
         if opened:
             await _all_of(hooks.closed)()
 
+    async def on_disconnected() -> None:
+        if not (client.is_closed or client.is_draining):  # nats-py calls it at an orderly end too
+            await _all_of(hooks.disconnected)()
+
     async def on_error(error: Exception) -> None:
         last_error[:] = [str(error) or type(error).__name__]
 
-    client = Client()
+    client = _Client()
     try:
         # nats-py would go on for ever with the first connection, as it does with later ones.
         async with asyncio.timeout(settings.connect_timeout_seconds):
@@ -78,7 +93,7 @@ async def connect(settings: ConnectionSettings, *, hooks: ConnectionHooks) -> Cl
                 inbox_prefix=settings.inbox_prefix.encode(),
                 error_cb=on_error,
                 reconnected_cb=_all_of(hooks.reconnected),
-                disconnected_cb=_all_of(hooks.disconnected),
+                disconnected_cb=on_disconnected,
                 closed_cb=on_closed,
             )
     except (TimeoutError, OSError, nats.errors.Error) as exc:

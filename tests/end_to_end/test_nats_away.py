@@ -61,6 +61,8 @@ async def test_every_event_that_a_publisher_was_told_of_arrives_though_nats_is_k
         assert {json.loads(request.body)["id"] for request in came} >= accepted
     assert receiver.most_open_requests <= WIDTH * ENDPOINTS, "no endpoint had two workers"
     assert jethook.running
+    assert "nats_disconnected" in jethook.log, "the outage is in the log"
+    assert "nats_reconnected" in jethook.log, "and its end"
 
 
 async def test_an_installation_ends_in_order_while_nats_is_away(

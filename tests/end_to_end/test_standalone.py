@@ -39,7 +39,9 @@ async def test_yaml_goes_in_and_signed_webhooks_come_out(standalone: Factory, re
     assert table.splitlines()[0].split() == [
         "NAME", "READY", "DELIVERING", "STATE", "SUCCESS", "%", "BACKLOG", "OLDEST", "LAST", "DELIVERY", "AGE",
     ]  # fmt: skip
+    assert "-" not in table.splitlines()[1].split()[-2:]  # last delivery and age
     assert table.splitlines()[1].split()[:4] == ["crm", "True", "True", "Healthy"]
+    assert (await jethook.jethook("get", "whe", "-o", "wide")).stdout.splitlines()[1].split()[-1] == "default"
     assert SIGNING_KEY not in jethook.log
     assert await jethook.stop() == 0
 

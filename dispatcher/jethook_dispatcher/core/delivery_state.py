@@ -21,10 +21,11 @@ _MINUTE = 60
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backlog:
-    """What waits: `pending` never handed out, `unacknowledged` in flight or in back-off."""
+    """What waits: `pending` never handed out, `unacknowledged` was; `in_flight` of those are being tried now."""
 
     pending: int = 0
     unacknowledged: int = 0
+    in_flight: int = 0
     oldest_stored_at: datetime | None = None
 
     @property
@@ -38,6 +39,7 @@ class Backlog:
         return Backlog(
             pending=sum(backlog.pending for backlog in backlogs),
             unacknowledged=sum(backlog.unacknowledged for backlog in backlogs),
+            in_flight=sum(backlog.in_flight for backlog in backlogs),
             oldest_stored_at=min((b.oldest_stored_at for b in backlogs if b.oldest_stored_at), default=None),
         )
 
@@ -102,6 +104,7 @@ def delivery_status(situation: Situation) -> DeliveryStatus:
     p50, p99 = counters.latency_milliseconds()
     return status.model_copy(
         update={
+            "in_flight": backlog.in_flight,
             "success_percent": counters.success_percent(),
             "last_attempt_time": _seconds(counters.last_attempt_time),
             "next_attempt_time": _seconds(counters.next_attempt_time(at=situation.at)),

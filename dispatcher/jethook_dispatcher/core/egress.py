@@ -23,6 +23,7 @@ _NAT64 = IPv6Network("64:ff9b::/96")
 _NAT64_LOCAL = IPv6Network("64:ff9b:1::/48")
 _COMPATIBLE = IPv6Network("::/96")
 _LAST_32_BITS = 0xFFFF_FFFF
+_WHOLE_PREFIX = 96
 _FIRST_EMBEDDED = 0x1_0000  # ::1 and ::, and the rest of 0.0.0.0/16, are no IPv4-compatible addresses
 
 
@@ -65,10 +66,10 @@ class EgressPolicy:
         except ValueError:
             return Verdict(allowed=False, message="the address is no IP address")
         verdict = self._judge_one(outer, port=port, plain=plain)
-        inner = embedded(outer)
-        if not verdict.allowed or inner is None:
-            return verdict
-        return self._judge_one(inner, port=port, plain=False)
+        for inner in embedded(outer):
+            if verdict.allowed:
+                verdict = self._judge_one(inner, port=port, plain=False)
+        return verdict
 
     def _judge_one(self, address: Address, *, port: int, plain: bool) -> Verdict:
         if self._is_always_denied(address, port=port):
@@ -111,17 +112,33 @@ def canonical(address: Address) -> Address:
     return IPv6Address(number)
 
 
-def embedded(address: Address) -> IPv4Address | None:
-    """Give the IPv4 address to which a NAT64, 6to4 or Teredo address leads, None for any other."""
+def embedded(address: Address) -> tuple[IPv4Address, ...]:
+    """Give the IPv4 addresses to which a NAT64, 6to4 or Teredo address may lead; none for any other.
+
+    A translator of the local-use NAT64 prefix may have any of the lengths of RFC 6052 (section 2.2): all that give an
+    address are judged; one in 0.0.0.0/8 says that the length is another.
+    """
     if isinstance(address, IPv4Address):
-        return None
+        return ()
     if address.sixtofour is not None:
-        return address.sixtofour
+        return (address.sixtofour,)
     if address.teredo is not None:
-        return address.teredo[1]
-    if address in _NAT64 or address in _NAT64_LOCAL:
-        return IPv4Address(int(address) & _LAST_32_BITS)
-    return None
+        return (address.teredo[1],)
+    number = int(address)
+    if address in _NAT64:
+        return (IPv4Address(number & _LAST_32_BITS),)
+    if address in _NAT64_LOCAL:
+        found = (IPv4Address(_translated(number, length)) for length in (48, 56, 64, _WHOLE_PREFIX))
+        return tuple(address for address in found if address.packed[0])
+    return ()
+
+
+def _translated(number: int, length: int) -> int:
+    """Take the IPv4 address out of an IPv6 one by RFC 6052; bits 64 to 71 are skipped."""
+    if length == _WHOLE_PREFIX:
+        return number & _LAST_32_BITS
+    without = (number >> 64 << 56) | (number & (1 << 56) - 1)  # 120 bits, the eight in the middle left out
+    return without >> (120 - length - 32) & _LAST_32_BITS
 
 
 def _in_any(address: Address, networks: Iterable[Network]) -> bool:

@@ -6,6 +6,7 @@ of the same hand-out is dropped by the stream.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import structlog
@@ -21,6 +22,7 @@ from jethook_dispatcher.shell.lane_held import Held
 STORE_TIMEOUT_SECONDS = 5.0
 REFUSED_DELAY_SECONDS = 30.0
 _MAX_HEADER_CHARACTERS = 512
+_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # what nats-py sends; a server stores more
 
 _log = structlog.get_logger(__name__)
 
@@ -69,7 +71,11 @@ class DeadLetters:
 
 
 def _headers(held: Held, *, part: PlanPart, death: Death) -> dict[str, str]:
-    kept = {name: value for name, value in (held.message.headers or {}).items() if not name.startswith("Nats-")}
+    kept = {
+        name: value
+        for name, value in (held.message.headers or {}).items()
+        if _TOKEN.fullmatch(name) and not name.startswith("Nats-")
+    }
     handed = held.handed
     return kept | {
         "Nats-Msg-Id": f"{part.stream}/{part.subscription.name}/{handed.sequence}/{handed.stored_nanoseconds}",

@@ -15,6 +15,7 @@ from http import HTTPStatus
 from typing import Self
 
 import aiohttp
+import structlog
 from yarl import URL
 
 from jethook_dispatcher.core.outcome import NotStarted, Outcome, failure, outcome_of_answer
@@ -32,6 +33,8 @@ from jethook_dispatcher.shell.http_faults import fault_of
 MAX_ANSWER_BYTES = 16 * 1024
 
 BeforeWrite = Callable[[], bool]
+
+_log = structlog.get_logger(__name__)
 
 
 class Deliverer:
@@ -71,6 +74,13 @@ class Deliverer:
                         continue
                     fault = fault_of(exc, timeout_seconds=request.timeout_seconds)
                     return failure(fault.reason, message=fault.message, duration_seconds=duration_seconds)
+                except Exception as exc:  # noqa: BLE001 -- the last resort of one attempt
+                    # A failed attempt, so that the event is counted and ends as a dead letter, whatever went wrong.
+                    _log.exception(
+                        "attempt failed in a way nobody foresaw", webhook_id=dict(request.headers)["webhook-id"]
+                    )
+                    message = f"internal error: {type(exc).__name__}"
+                    return failure("Internal", message=message, duration_seconds=time.monotonic() - started)
         finally:
             running_attempt.reset(token)
 

@@ -141,9 +141,7 @@ class GuardedConnector(aiohttp.TCPConnector):
         attempt.reused = judged_by is not None
         if judged_by is policy:
             return True
-        self._judged_by[protocol] = policy
-        if judged_by is None:
-            return True
+        self._judged_by[protocol] = policy  # a new connection too: the rules may have changed while it was made
         address = connection.transport.get_extra_info("peername") if connection.transport else None
         return address is not None and policy.judge(address[0], port=address[1], plain=attempt.plain).allowed
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Protocol
 
 import structlog
@@ -28,6 +29,14 @@ FLUSH_SECONDS = 5.0
 _log = structlog.get_logger(__name__)
 
 _Name = tuple[str, str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Offer:
+    """A record to write, as long as its owner may."""
+
+    record: StatusRecord
+    may_write: Callable[[], bool]
 
 
 class StatusApi(Protocol):
@@ -50,16 +59,19 @@ class KubeStatusWriter:
         self._clock = clock
         self._live_members = live_members
         self._budget = WriteBudget()
-        self._waiting: OrderedDict[_Name, StatusRecord] = OrderedDict()
+        self._waiting: OrderedDict[_Name, _Offer] = OrderedDict()
         self._known_uids: dict[_Name, str] = {}
         self._pause_seconds = 0.0
         self._wake = asyncio.Event()
 
-    def offer(self, record: StatusRecord) -> None:
-        """Take the newest record of an object; objects without UID come from files and have no resource."""
+    def offer(self, record: StatusRecord, *, may_write: Callable[[], bool] = lambda: True) -> None:
+        """Take the newest record of an object; objects without UID come from files and have no resource.
+
+        `may_write` is asked directly before each try: the shard may be another member's by then.
+        """
         if not record.uid:
             return
-        self._waiting[_name(record)] = record
+        self._waiting[_name(record)] = _Offer(record, may_write)
         self._wake.set()
 
     async def run(self) -> None:
@@ -88,7 +100,7 @@ class KubeStatusWriter:
             _log.warning("status of resources not flushed", objects=len(self._waiting))
 
     async def _write_some(self, *, within_budget: bool) -> None:
-        batch: list[StatusRecord] = []
+        batch: list[_Offer] = []
         now = self._clock.monotonic()
         while self._waiting and len(batch) < AT_ONCE:
             if within_budget and not self._budget.take(now=now, members=self._live_members()):
@@ -107,11 +119,14 @@ class KubeStatusWriter:
             pause_seconds=self._pause_seconds,
         )
 
-    async def _write(self, record: StatusRecord) -> Unavailable | None:
+    async def _write(self, offer: _Offer) -> Unavailable | None:
         """Write one record; give the error when it is worth another try later, and keep the record then."""
-        name = _name(record)
+        name = _name(offer.record)
+        if not offer.may_write():
+            self._known_uids.pop(name, None)
+            return None
         try:
-            await self._write_to_its_object(record)
+            await self._write_to_its_object(offer.record)
         except Unavailable as exc:
             if exc.reason == "NotFound":
                 self._known_uids.pop(name, None)
@@ -119,7 +134,7 @@ class KubeStatusWriter:
             if exc.reason == "Refused":
                 _log.error("status refused", object="/".join(name), error=exc.message)
                 return None
-            self._waiting.setdefault(name, record)
+            self._waiting.setdefault(name, offer)
             return exc
         return None
 

@@ -17,7 +17,7 @@ from nats.errors import Error as NatsError
 from jethook_contract.errors import JethookError, Unavailable
 from jethook_contract.plan import PlanPart, PlanSecrets
 from jethook_dispatcher.core.lane_reply import read_reply
-from jethook_dispatcher.core.lane_room import request_bytes, to_ask
+from jethook_dispatcher.core.lane_room import MIN_REQUEST_BYTES, request_bytes, to_ask
 from jethook_dispatcher.shell.lane_grant import Grant
 from jethook_dispatcher.shell.lane_held import Held
 from jethook_dispatcher.shell.lane_services import LaneServices
@@ -25,6 +25,7 @@ from jethook_dispatcher.shell.lane_source import Source
 from jethook_dispatcher.shell.pull import Puller
 
 IN_PROGRESS_SECONDS = 10.0
+OVERRUN_DELAY_SECONDS = 1.0
 
 _log = structlog.get_logger(__name__)
 
@@ -172,7 +173,9 @@ class Lane:
             return
         now = self._services.clock.monotonic()
         held = Held(message, handed=read_reply(message.reply), grant=self._grant, now=now)
-        if source.holding.add(held):
+        if self._services.budget.overrun and len(source.holding):
+            self._services.spawn(self._services.acks.nak(held, delay_seconds=OVERRUN_DELAY_SECONDS))
+        elif source.holding.add(held):
             self._start_workers()
 
     def _open(self, source: Source) -> None:
@@ -203,9 +206,15 @@ class Lane:
         if not self.granted or not source.pullable or not source.puller.may_ask():
             return
         batch = self._wanted(source)
-        max_bytes = request_bytes(self._services.budget.room)
+        max_bytes = self._request_bytes()
         if batch and max_bytes:
             await source.puller.ask(batch, max_bytes=max_bytes)
+
+    def _request_bytes(self) -> int:
+        """Give a lane a quarter of the process's bytes at most, and always a little to one that holds nothing."""
+        budget, held = self._services.budget, sum(source.holding.bytes for source in self._turns)
+        room = request_bytes(min(budget.room, budget.limit // 4 - held))
+        return room if held else max(MIN_REQUEST_BYTES, room)
 
     def _wanted(self, source: Source) -> int:
         return to_ask(

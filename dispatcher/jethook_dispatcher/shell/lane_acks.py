@@ -6,7 +6,9 @@ A nak or an `in_progress` that arrives late acts on what another member may hold
 
 from __future__ import annotations
 
+import asyncio
 import json
+import time
 
 import structlog
 from nats.aio.client import Client
@@ -15,6 +17,7 @@ from nats.errors import Error as NatsError
 from jethook_dispatcher.shell.lane_held import Held
 
 _IN_PROGRESS = b"+WPI"
+RECONNECT_POLL_SECONDS = 0.1
 _NAK = b"-NAK"
 _MAX_REASON_CHARACTERS = 128
 
@@ -33,9 +36,14 @@ class Acks:
 
     async def nak(self, held: Held, *, delay_seconds: float = 0.0) -> None:
         """Give the message back; the server hands it out again after the delay."""
-        if not self._client.is_connected:
+        asked_at = time.monotonic()
+        while not self._client.is_connected:
+            if not delay_seconds or not held.grant.holds():
+                return
+            await asyncio.sleep(RECONNECT_POLL_SECONDS)
+        if not held.grant.holds():
             return
-        delay = int(delay_seconds * 1e9)
+        delay = int((delay_seconds - (time.monotonic() - asked_at)) * 1e9)
         await self._say(held, _NAK + b" " + json.dumps({"delay": delay}).encode() if delay > 0 else _NAK)
 
     async def in_progress(self, held: Held) -> None:

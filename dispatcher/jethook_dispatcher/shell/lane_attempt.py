@@ -70,6 +70,8 @@ class AttemptRunner:
             return
         outcome = await self.sender.deliver(request, before_write=held.grant.may_start)
         if isinstance(outcome, NotStarted):
+            if held.grant.holds():  # handed over just now: without a word it would lie until ack_wait
+                await self.acks.nak(held)
             return
         if outcome.kind == "Delivered":
             await self._succeed(source, held=held, subject=subject, outcome=outcome)

@@ -41,13 +41,19 @@ class ByteBudget:
         """Give the bytes that may still come; 0 or less for none."""
         return self.limit - self.used
 
+    @property
+    def overrun(self) -> bool:
+        """Tell whether what was asked for before the limit was reached has brought as much again."""
+        return self.used >= 2 * self.limit
+
 
 class Holding:
     """All that one subscription holds, by stream sequence, and the queue of what has not begun."""
 
-    __slots__ = ("_budget", "_by_sequence", "_queue")
+    __slots__ = ("_budget", "_by_sequence", "_queue", "bytes")
 
     def __init__(self, budget: ByteBudget) -> None:
+        self.bytes = 0
         self._budget = budget
         self._by_sequence: dict[int, Held] = {}
         self._queue: deque[Held] = deque()
@@ -63,6 +69,11 @@ class Holding:
         """Count what has not begun."""
         return len(self._queue)
 
+    @property
+    def started(self) -> int:
+        """Count what has begun and is not done."""
+        return len(self._by_sequence) - len(self._queue)
+
     def add(self, held: Held) -> bool:
         """Queue a message; False when its sequence is in hand already and the new copy is to be ignored."""
         if held.handed.sequence in self._by_sequence:
@@ -70,6 +81,7 @@ class Holding:
         self._by_sequence[held.handed.sequence] = held
         self._queue.append(held)
         self._budget.used += len(held.message.data)
+        self.bytes += len(held.message.data)
         return True
 
     def take(self) -> Held | None:
@@ -85,6 +97,7 @@ class Holding:
         if self._by_sequence.get(held.handed.sequence) is held:
             del self._by_sequence[held.handed.sequence]
             self._budget.used -= len(held.message.data)
+            self.bytes -= len(held.message.data)
 
     def drop_waiting(self) -> list[Held]:
         """Let go of all that has not begun, and give it in ascending order of sequence."""

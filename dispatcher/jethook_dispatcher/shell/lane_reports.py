@@ -28,13 +28,15 @@ class AttemptReport:
 class BacklogReport:
     """What waits for one Subscription.
 
-    `pending` was never handed out, `unacknowledged` was (in flight, or in back-off). `oldest_stored_at`: when JetStream
+    `pending` was never handed out, `unacknowledged` was (in flight, or in back-off); `in_flight` attempts run at this
+    moment. `oldest_stored_at`: when JetStream
     stored the oldest of them, None when nothing waits or it is not known.
     """
 
     part: PlanPart
     pending: int
     unacknowledged: int
+    in_flight: int = 0
     oldest_stored_at: datetime | None = None
 
 

@@ -48,6 +48,8 @@ class StatusReports:
     async def flush(self, shard: int) -> None:
         """Write what has changed for a shard that is about to be given up."""
         await self.reporter.flush(shard=shard)
+        if self._writer is not None:
+            await self._writer.flush()  # while the shard is still held
 
     async def close(self) -> None:
         """Show what is stored already, then close the connection to the cluster."""

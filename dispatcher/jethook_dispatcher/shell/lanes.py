@@ -6,12 +6,12 @@ import asyncio
 import itertools
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 from nats.js import JetStreamContext
 
-from jethook_contract.errors import Invalid
+from jethook_contract.errors import Invalid, JethookError
 from jethook_contract.members import shard_of
 from jethook_contract.plan import PlanPart
 from jethook_dispatcher.shell.attempt_counts import LARGE_BYTES, WRITE_LARGE_SECONDS, WRITE_SECONDS
@@ -65,14 +65,10 @@ class Lanes:
         self._lanes: dict[Address, Lane] = {}
         self._by_shard: defaultdict[int, dict[Address, Lane]] = defaultdict(dict)
         self._gained: set[int] = set()
+        self._faulty: dict[str, PlanEntry] = {}
 
     def __len__(self) -> int:
         return len(self._lanes)
-
-    def in_flight(self, namespace: str, endpoint: str) -> int:
-        """Give how many attempts run for an endpoint."""
-        lane = self._lanes.get((namespace, endpoint))
-        return lane.running if lane else 0
 
     async def put(self, key: str, entry: PlanEntry | None) -> None:
         """Follow the plan: serve a new or changed part, drop one that is gone, stop one that is faulty."""
@@ -84,10 +80,11 @@ class Lanes:
             return
         try:
             await self._lane(address).put(entry.part, secrets=entry.secrets)
-        except Invalid as exc:
+        except JethookError as exc:
             await self._remove(address, subscription=subscription)
-            self._tell_fault(key, entry=PlanEntry(part=entry.part, fault=exc))
+            self._tell_fault(key, entry=PlanEntry(part=entry.part, fault=Invalid(exc.reason, exc.message)))
             return
+        self._faulty.pop(key, None)
         if shard_of(*address) in self._gained:
             self._reporter.part_changed(entry.part)
 
@@ -98,6 +95,8 @@ class Lanes:
             lane.gain(Grant(self._ownership, shard=shard))
             for source in lane.sources:
                 self._reporter.part_changed(source.part)
+        for entry in self._faulty.values():
+            self._report_fault(entry, shard=shard)
 
     def lapse(self, shard: int) -> None:
         """Stop working for a shard that is lost already."""
@@ -114,7 +113,8 @@ class Lanes:
                 tasks.create_task(lane.release(seconds=self._settings.release_seconds))
         if self._by_shard[shard]:
             await self._before_release(shard)
-        self._tell_gone(shard)
+        if shard not in self._gained:  # it may have come back meanwhile
+            self._tell_gone(shard)
 
     async def reconnected(self) -> None:
         """Ask for messages anew on a fresh connection."""
@@ -151,13 +151,29 @@ class Lanes:
             self._by_shard[shard_of(*address)].pop(address, None)
 
     def _tell_fault(self, key: str, *, entry: PlanEntry | None) -> None:
+        former = self._faulty.pop(key, None)
+        if former is not None and former.part is not None:
+            self._reporter.part_gone(former.part)
         if entry is None or entry.fault is None:
             return
         _log.error("plan part refused, its lane stands still", key=key, reason=entry.fault.reason)
-        if entry.part is not None and shard_of(entry.part.namespace, entry.part.endpoint.name) in self._gained:
-            self._reporter.part_faulty(entry.part, reason=entry.fault.reason, message=entry.fault.message)
+        if entry.part is not None:
+            self._faulty[key] = entry
+            shard = shard_of(entry.part.namespace, entry.part.endpoint.name)
+            if shard in self._gained:
+                self._report_fault(entry, shard=shard)
+
+    def _report_fault(self, entry: PlanEntry, *, shard: int) -> None:
+        part, fault = entry.part, entry.fault
+        if part is None or fault is None or shard_of(part.namespace, part.endpoint.name) != shard:
+            return
+        self._reporter.part_changed(part)
+        self._reporter.part_faulty(part, reason=fault.reason, message=fault.message)
 
     def _tell_gone(self, shard: int) -> None:
+        for entry in self._faulty.values():
+            if entry.part is not None and shard_of(entry.part.namespace, entry.part.endpoint.name) == shard:
+                self._reporter.part_gone(entry.part)
         for part in [source.part for lane in self._by_shard[shard].values() for source in lane.sources]:
             self._reporter.part_gone(part)
 
@@ -203,4 +219,4 @@ class Lanes:
         report, ack_floor = found
         if source.counts is not None:
             source.counts.prune(ack_floor)
-        self._reporter.backlog(report)
+        self._reporter.backlog(replace(report, in_flight=source.holding.started))

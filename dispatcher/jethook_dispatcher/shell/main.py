@@ -8,6 +8,7 @@ HTTP, close NATS. A connection that NATS closes for good ends the process with a
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import random
 from collections.abc import Awaitable, Callable
@@ -42,6 +43,7 @@ from jethook_dispatcher.shell.plan import PlanWatch
 from jethook_dispatcher.shell.settings import DispatcherSettings
 from jethook_dispatcher.shell.ulid import Ulids
 
+_PROTECT_AGAIN_SECONDS = 60.0
 _RESERVE_SECONDS = 3.0
 """Of the drain: for writing what has to be written after the last attempt."""
 
@@ -59,6 +61,7 @@ async def run(settings: DispatcherSettings, *, stop: asyncio.Event) -> int:
     keys = read_keys(settings.plan_keys_file)
     hooks, closed = ConnectionHooks(), asyncio.Event()
     hooks.closed.append(_setter(closed))
+    hooks.disconnected.append(_tell_disconnected)
     client = await connect_patiently(settings.nats, hooks=hooks, stop=stop, waiting=_tell_waiting)
     if client is None:
         return 0
@@ -81,6 +84,10 @@ def read_keys(path: Path) -> KeyRing:
         return KeyRing(SecretStr(path.read_text()))
     except (OSError, UnicodeDecodeError) as exc:
         raise Invalid("NoPlanKey", f"the plan key file {path} cannot be read; is it mounted?") from exc
+
+
+async def _tell_disconnected() -> None:
+    _log.warning("nats_disconnected", effect="everything waits until it is back")
 
 
 def _tell_waiting(exc: Unavailable) -> None:
@@ -128,7 +135,7 @@ class Dispatcher:
 
     async def work(self, stop: asyncio.Event, *, closed: asyncio.Event) -> None:
         """Work until one of the events is set; after `stop` hand everything over first."""
-        self._egress.protect(await addresses_of(self._protected()))
+        await self._protect()
         async with asyncio.TaskGroup() as tasks:
             running = [
                 tasks.create_task(work)
@@ -138,6 +145,7 @@ class Dispatcher:
                     self._log.run(),
                     self._status.run(),
                     self._be_member(),
+                    self._keep_protected(),
                 )
             ]
             await _first_of(stop, closed)
@@ -150,10 +158,21 @@ class Dispatcher:
     async def close(self) -> None:
         """Write what is left to write and let go of everything but the NATS connection."""
         if self._client.is_connected:
-            await self._log.flush()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_RESERVE_SECONDS):
+                    await self._log.flush()
         await self._background.close()
         await self._deliverer.close()
         await self._status.close()
+
+    async def _protect(self) -> None:
+        self._egress.protect(await addresses_of(self._protected()))
+
+    async def _keep_protected(self) -> None:
+        """Look again where NATS and the API server are; an address once protected stays so."""
+        while True:
+            await asyncio.sleep(_PROTECT_AGAIN_SECONDS)
+            await self._protect()
 
     def _protected(self) -> set[Place]:
         api = api_server(self._kube) if self._kube else None

@@ -96,8 +96,8 @@ class PlanWatch:
             seen.add(entry.key)
             await self._take(entry)
         for key in self._told.keys() - seen:
-            del self._told[key]
             await self._on_part(key, None)
+            del self._told[key]
 
     async def _read_changes(self, watcher: KeyValue.KeyWatcher, *, again: asyncio.Task[bool]) -> None:
         update: asyncio.Future[KeyValue.Entry | None] | None = None
@@ -140,11 +140,12 @@ class PlanWatch:
             _log.warning("plan key unknown", key=entry.key)
             return
         if entry.operation in (KV_DEL, KV_PURGE):
-            if self._told.pop(entry.key, None) is not None:
+            if entry.key in self._told:
                 await self._on_part(entry.key, None)
+                del self._told[entry.key]
             return
-        self._told[entry.key] = _version(entry)
         await self._on_part(entry.key, self._read(entry.value or b""))
+        self._told[entry.key] = _version(entry)  # only now: what is cut off in the middle is told again
 
     def _read(self, value: bytes) -> PlanEntry:
         try:

@@ -60,6 +60,8 @@ class CachingResolver(AbstractResolver):
     ) -> list[ResolveResult]:
         """Give the addresses of `host` as aiohttp wants them."""
         resolved = await self._resolved(host)
+        if not resolved.addresses:
+            raise OSError(None, "the name has no address")
         return [
             ResolveResult(hostname=host, host=address, port=port, family=kind, proto=0, flags=_NUMERIC)
             for kind, address in resolved.addresses

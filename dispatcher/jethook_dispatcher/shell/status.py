@@ -44,7 +44,7 @@ class StatusStore(Protocol):
 class StatusSink(Protocol):
     """Where stored records are shown too; see `KubeStatusWriter`."""
 
-    def offer(self, record: StatusRecord) -> None:
+    def offer(self, record: StatusRecord, *, may_write: Callable[[], bool]) -> None:
         """Take the newest record of an object, without waiting."""
 
 
@@ -109,6 +109,7 @@ class StatusReporter:
         backlog = Backlog(
             pending=report.pending,
             unacknowledged=report.unacknowledged,
+            in_flight=report.in_flight,
             oldest_stored_at=report.oldest_stored_at,
         )
         for tracked in self._objects(report.part):
@@ -160,7 +161,9 @@ class StatusReporter:
 
     async def flush(self, *, shard: int | None = None) -> None:
         """Write what has changed now, before a shard (None: every shard) is given up; at most 5 s, budget or not."""
-        keys = [key for key in self._due if shard is None or self._tracked[key].shard == shard]
+        keys = [
+            key for key in self._due if key in self._tracked and (shard is None or self._tracked[key].shard == shard)
+        ]
         try:
             async with asyncio.timeout(FLUSH_SECONDS):
                 await self._load(keys)
@@ -217,11 +220,13 @@ class StatusReporter:
             return
         if written is None:
             tracked.revision = None
-            self._mark_urgent(tracked)
+            if self._tracked.get(tracked.key) is tracked:
+                self._mark_urgent(tracked)
             return
         tracked.saved(record, revision=written, now=now)
         if self._sink is not None and self._tracked.get(tracked.key) is tracked:
-            self._sink.offer(record)
+            shard = tracked.shard
+            self._sink.offer(record, may_write=lambda: self._holds(shard))
 
     def _objects(self, part: PlanPart) -> Iterable[Tracked]:
         for key in (endpoint_key(part), subscription_key(part)):

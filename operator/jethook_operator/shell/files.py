@@ -18,7 +18,7 @@ from jethook_operator.shell.files_folder import Folder, Reading
 from jethook_operator.shell.provider import Intake
 from jethook_operator.shell.store import KINDS
 
-_LOOK_AGAIN_MILLISECONDS = 5_000  # some file systems tell of no change
+_LOOK_AGAIN_MILLISECONDS = 2_000  # some file systems tell of no change, and none of one before the watch began
 _RETRY_SECONDS = 1.0
 _log = structlog.get_logger(__name__)
 

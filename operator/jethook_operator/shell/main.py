@@ -18,13 +18,12 @@ from typing import Any
 import structlog
 from nats.aio.client import Client
 
-from jethook_contract.connection import ConnectionHooks, ConnectionSettings, connect, disconnect
+from jethook_contract.connection import ConnectionHooks, ConnectionSettings, connect_patiently, disconnect
 from jethook_contract.errors import JethookError, Unavailable
-from jethook_operator.shell.logs import configure_logging
+from jethook_contract.logs import configure_logging
 from jethook_operator.shell.operation import Operation, operation
 from jethook_operator.shell.settings import OperatorSettings
 
-_CONNECT_RETRY_SECONDS = 2.0
 _FINISH_SECONDS = 10.0
 _DRAIN_SECONDS = 5.0
 _log = structlog.get_logger(__name__)
@@ -32,7 +31,8 @@ _log = structlog.get_logger(__name__)
 
 async def run(settings: OperatorSettings, *, stop: asyncio.Event) -> None:
     """Run the operator until `stop` is set, with its log on stderr. Raises as `operate` does."""
-    configure_logging()
+    # It warns that signals are not its own, which is on purpose: see kube_watch.
+    configure_logging(only_errors_of=["kopf._core.reactor.running"])
     await operate(settings, stop=stop)
 
 
@@ -43,7 +43,7 @@ async def operate(settings: OperatorSettings, *, stop: asyncio.Event) -> None:
     is wrong. The caller ends the process with exit code 1, and it is started anew.
     """
     closed = asyncio.Event()
-    hooks = ConnectionHooks(closed=[_setter(closed)])
+    hooks = ConnectionHooks(closed=[_setter(closed)], disconnected=[_tell_disconnected])
     async with _connection(settings.nats, hooks=hooks, stop=stop) as client:
         if client is None:
             return
@@ -81,7 +81,7 @@ async def _connection(
     settings: ConnectionSettings, *, hooks: ConnectionHooks, stop: asyncio.Event
 ) -> AsyncIterator[Client | None]:
     """Connect to NATS, however long that takes; give None when the process is told to stop before."""
-    client = await _connect(settings, hooks=hooks, stop=stop)
+    client = await connect_patiently(settings, hooks=hooks, stop=stop, waiting=_tell_waiting)
     try:
         yield client
     finally:
@@ -92,16 +92,12 @@ async def _connection(
             await disconnect(client)
 
 
-async def _connect(settings: ConnectionSettings, *, hooks: ConnectionHooks, stop: asyncio.Event) -> Client | None:
-    while not stop.is_set():
-        try:
-            return await connect(settings, hooks=hooks)
-        except Unavailable as exc:
-            _log.warning("nats_not_reachable", message=exc.message, retry_seconds=_CONNECT_RETRY_SECONDS)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_CONNECT_RETRY_SECONDS):
-                await stop.wait()
-    return None
+async def _tell_disconnected() -> None:
+    _log.warning("nats_disconnected", effect="everything waits until it is back")
+
+
+def _tell_waiting(exc: Unavailable) -> None:
+    _log.warning("nats_not_reachable", message=exc.message)
 
 
 async def _finish(queue: asyncio.Task[None]) -> None:

@@ -17,8 +17,9 @@ from nats.js import JetStreamContext
 from nats.js.errors import BucketNotFoundError, KeyNotFoundError, NoKeysError
 from nats.js.kv import KeyValue
 
-from jethook_contract.errors import Unavailable
+from jethook_contract.errors import Invalid, Unavailable
 from jethook_contract.names import OBJECTS_BUCKET
+from jethook_operator.api.parse import parse
 from jethook_operator.core.resources import Key
 from jethook_operator.core.status import StatusPatch
 from jethook_operator.shell.objects_status import status_document
@@ -47,7 +48,8 @@ class ObjectsSink:
             bucket = await self._bucket()
             last = await self._read(bucket, patch.key)
             status = status_document(patch, current=last.get("status") or {}, now=self._clock())
-            document = json.loads(json.dumps(_document(raw, patch.key, status), default=str))
+            seen_first = last.get("metadata", {}).get("creationTimestamp") or f"{self._clock():%Y-%m-%dT%H:%M:%SZ}"
+            document = json.loads(json.dumps(_document(raw, patch.key, status, since=seen_first), default=str))
             if document == last:
                 return False
             await bucket.put(_bucket_key(patch.key), json.dumps(document).encode())
@@ -108,16 +110,25 @@ class EventLog:
         write("object_event", kind=key.kind, namespace=key.namespace, name=key.name, reason=reason, message=message)
 
 
-def _document(raw: Raw, key: Key, status: Mapping[str, Any]) -> Mapping[str, Any]:
+def _document(raw: Raw, key: Key, status: Mapping[str, Any], *, since: str) -> Mapping[str, Any]:
     shown = ("labels", "annotations", "generation")
     metadata = {name: raw["metadata"][name] for name in shown if name in raw["metadata"]}
     return {
         "apiVersion": raw["apiVersion"],
         "kind": key.kind,
-        "metadata": {"name": key.name, "namespace": key.namespace, **metadata},
-        "spec": raw.get("spec") or {},
+        "metadata": {"name": key.name, "namespace": key.namespace, "creationTimestamp": since, **metadata},
+        "spec": _with_defaults(raw),
         "status": status,
     }
+
+
+def _with_defaults(raw: Raw) -> Mapping[str, Any]:
+    """Give the spec as an API server would keep it, with its defaults; as it is written where it cannot be read."""
+    try:
+        spec: Mapping[str, Any] = parse(raw).spec.model_dump(mode="json", by_alias=True, exclude_none=True)
+    except Invalid:
+        return raw.get("spec") or {}
+    return spec
 
 
 def _bucket_key(key: Key) -> str:

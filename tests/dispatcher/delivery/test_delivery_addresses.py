@@ -8,7 +8,11 @@ from ipaddress import ip_network
 import pytest
 
 from jethook_dispatcher.core.egress import EgressPolicy
+from jethook_dispatcher.core.outcome import Outcome
+from jethook_dispatcher.core.request import OutgoingRequest
+from jethook_dispatcher.shell.delivery import Deliverer
 from tests.dispatcher.delivery.conftest import LOOPBACK_OPEN, Deliver, Receive
+from tests.fixtures.poll import eventually
 
 CLOSED = EgressPolicy()
 # Old spellings of 127.0.0.1 and 169.254.169.254 in decimal, octal, hexadecimal: refused before any look-up.
@@ -68,6 +72,27 @@ async def test_rules_that_narrow_end_connections_kept_open(receive: Receive, del
         assert (await deliver(receiver.url, policy=LOOPBACK_OPEN)).delivered
         assert (await deliver(receiver.url, policy=CLOSED)).reason == "AddressDenied"
         assert (receiver.connections, len(receiver.heads)) == (1, 1)
+
+
+async def test_rules_that_narrow_while_a_connection_is_made_end_it_unused(receive: Receive) -> None:
+    asked: list[EgressPolicy] = []
+
+    def policy() -> EgressPolicy:
+        """Open for the judgement before the connection is made, closed ever after."""
+        asked.append(CLOSED if asked else LOOPBACK_OPEN)
+        return asked[-1]
+
+    deliverer = Deliverer.open(policy)
+    try:
+        async with receive(_ok) as receiver:
+            request = OutgoingRequest(url=receiver.url, headers=(), body=b"{}", timeout_seconds=5)
+            outcome = await deliverer.deliver(request, before_write=lambda: True)
+            await eventually(lambda: receiver.connections == 1)
+            assert receiver.heads == []
+    finally:
+        await deliverer.close()
+    assert isinstance(outcome, Outcome)
+    assert outcome.reason == "AddressDenied"
 
 
 async def test_rules_that_change_elsewhere_keep_connections(receive: Receive, deliver: Deliver) -> None:

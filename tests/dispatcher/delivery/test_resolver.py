@@ -72,6 +72,12 @@ async def test_failure_reaches_all_who_wait_and_is_asked_again() -> None:
     assert names.asked["gone"] == 2
 
 
+async def test_a_name_without_addresses_fails() -> None:
+    resolver = caching(Names(empty=Resolved((), ttl_seconds=30)))
+    with pytest.raises(OSError, match="no address"):
+        await resolver.resolve("empty", 443)
+
+
 async def test_hanging_names_delay_nobody_and_end_at_the_timeout() -> None:
     names = Names(good=ONE)
     names.hanging = {f"bad{number}" for number in range(100)}

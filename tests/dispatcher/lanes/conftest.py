@@ -28,16 +28,21 @@ async def world(nats_server: NatsServer, tmp_path: Path) -> AsyncIterator[World]
 
 
 @pytest.fixture
-async def local(world: World, nats_server: NatsServer) -> AsyncIterator[Callable[[], Awaitable[int]]]:
-    """Run a dispatcher in this process for the length of the test; call it to drain and get the exit code."""
-    stop = asyncio.Event()
-    settings = DispatcherSettings(
+def settings(world: World, nats_server: NatsServer) -> DispatcherSettings:
+    """Give the settings of the dispatcher in this process; a test module may give others in its place."""
+    return DispatcherSettings(
         nats=ConnectionSettings(servers=(nats_server.url,)),
         plan_keys_file=world.keys_file,
         member="local",
         timings=QUICK,
         backlog_poll_seconds=0.2,
     )
+
+
+@pytest.fixture
+async def local(settings: DispatcherSettings) -> AsyncIterator[Callable[[], Awaitable[int]]]:
+    """Run a dispatcher in this process for the length of the test; call it to drain and get the exit code."""
+    stop = asyncio.Event()
     running = asyncio.create_task(run(settings, stop=stop))
 
     async def drain() -> int:

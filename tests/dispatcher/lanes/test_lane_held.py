@@ -59,3 +59,14 @@ def test_an_ended_grant_allows_nothing_though_the_shard_is_owned() -> None:
     assert (grant.may_start(), grant.holds()) == (True, True)
     grant.end()
     assert (grant.may_start(), grant.holds()) == (False, False)
+
+
+def test_what_has_begun_is_counted_until_it_is_dropped() -> None:
+    holding = Holding(ByteBudget(100))
+    for sequence in (1, 2):
+        holding.add(held(sequence))
+    first = holding.take()
+    assert first is not None
+    assert (holding.started, holding.waiting) == (1, 1)
+    holding.drop(first)
+    assert (holding.started, holding.waiting) == (0, 1)

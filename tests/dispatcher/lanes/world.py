@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.errors import TimeoutError as NatsTimeoutError
 from nats.js import JetStreamContext
 from nats.js.api import (
     AckPolicy,
@@ -16,7 +18,7 @@ from nats.js.api import (
     RetentionPolicy,
     StreamConfig,
 )
-from nats.js.errors import NotFoundError
+from nats.js.errors import KeyNotFoundError, NotFoundError
 from pydantic import SecretStr
 
 from jethook_contract import names
@@ -32,6 +34,7 @@ from jethook_contract.plan import (
     Target,
 )
 from jethook_contract.sealing import KeyRing
+from jethook_contract.status import StatusRecord, status_key
 from jethook_contract.subjects import deadletters_subject, events_subject, filter_subjects
 
 NAMESPACE = "shop"
@@ -163,6 +166,25 @@ class World:
         """Give how many events a consumer has pending, and how many are handed out and not acknowledged."""
         info = await self.js.consumer_info(names.events_stream(NAMESPACE), names.subscription_consumer(subscription))
         return info.num_pending or 0, info.num_ack_pending or 0
+
+    async def handed_out(self, subscription: str, *, seconds: float) -> Msg | None:
+        """Ask a Subscription's consumer for one message as another member would; None when none came in time."""
+        name = names.subscription_consumer(subscription)
+        pull = await self.js.pull_subscribe_bind(name, stream=names.events_stream(NAMESPACE))
+        try:
+            (message,) = await pull.fetch(1, timeout=seconds)
+        except NatsTimeoutError:
+            return None
+        return message
+
+    async def status(self, part: PlanPart) -> StatusRecord | None:
+        """Read the stored status of a part's Subscription, None when there is none."""
+        bucket = await self.js.key_value(names.status_bucket("default"))
+        try:
+            entry = await bucket.get(status_key("Subscription", NAMESPACE, part.subscription.name))
+        except KeyNotFoundError:
+            return None
+        return StatusRecord.decode(entry.value or b"")
 
     async def done(self, subscription: str) -> bool:
         """Tell whether nothing waits any more."""

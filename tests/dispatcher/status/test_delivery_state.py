@@ -126,7 +126,7 @@ def test_endpoint_has_all_fields_and_a_subscription_those_of_its_schema() -> Non
     later = START + timedelta(seconds=5.7)
     counters.attempted(OK, attempt=1, ended_at=START, next_attempt_at=None, now=0.0)
     counters.attempted(BUSY, attempt=2, ended_at=START, next_attempt_at=later, now=0.0)
-    backlog = Backlog(pending=1, unacknowledged=2, oldest_stored_at=START + timedelta(seconds=1.5))
+    backlog = Backlog(pending=1, unacknowledged=2, in_flight=1, oldest_stored_at=START + timedelta(seconds=1.5))
     endpoint = delivery_status(situation(counters=counters, backlog=backlog))
     common = {
         "state": "Healthy",
@@ -145,6 +145,7 @@ def test_endpoint_has_all_fields_and_a_subscription_those_of_its_schema() -> Non
         },
     }
     more = {
+        "inFlight": 1,
         "successPercent": 50,
         "lastAttemptTime": "2026-11-24T10:00:00Z",
         "nextAttemptTime": "2026-11-24T10:00:05Z",
@@ -157,7 +158,7 @@ def test_endpoint_has_all_fields_and_a_subscription_those_of_its_schema() -> Non
 
 
 def test_backlogs_add_up_and_the_oldest_wins() -> None:
-    one = Backlog(pending=1, unacknowledged=2, oldest_stored_at=START)
+    one = Backlog(pending=1, unacknowledged=2, in_flight=2, oldest_stored_at=START)
     other = Backlog(pending=10, oldest_stored_at=START - timedelta(hours=1))
     total = Backlog.sum_of([one, other, Backlog()])
-    assert (total.events, total.oldest_stored_at) == (13, START - timedelta(hours=1))
+    assert (total.events, total.in_flight, total.oldest_stored_at) == (13, 2, START - timedelta(hours=1))

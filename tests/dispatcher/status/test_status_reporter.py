@@ -29,13 +29,15 @@ SHARD = shard_of("shop", "crm")
 
 
 class Sink:
-    """Remember what was offered."""
+    """Remember what was offered, and ask for leave as a sink does that writes later."""
 
     def __init__(self) -> None:
         self.offered: list[StatusRecord] = []
+        self.leaves: list[Callable[[], bool]] = []
 
-    def offer(self, record: StatusRecord) -> None:
+    def offer(self, record: StatusRecord, *, may_write: Callable[[], bool]) -> None:
         self.offered.append(record)
+        self.leaves.append(may_write)
 
 
 class World:
@@ -246,6 +248,14 @@ async def test_who_does_not_hold_the_shard_writes_nothing(world: World) -> None:
         world.owned = True
         world.clock.seconds = 5
         await world.written(endpoint_key(PART), lambda record: record.delivery.delivered == 1)
+
+
+async def test_what_was_offered_may_be_shown_while_the_shard_is_held(world: World) -> None:
+    world.reporter.part_changed(PART)
+    await world.reporter.flush()
+    for owned in (True, False, True):
+        world.owned = owned
+        assert [may_write() for may_write in world.sink.leaves] == [owned, owned]
 
 
 async def test_part_that_is_gone_is_written_no_more(world: World) -> None:

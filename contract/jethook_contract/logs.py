@@ -1,4 +1,4 @@
-"""The process's log: structlog as JSON lines, or for people on a terminal; other libraries' warnings are in it.
+"""The log of a process, the same for all: structlog as JSON lines, or text on a terminal, libraries' warnings in it.
 
 Tracebacks never show the values of variables: structlog's own would on a terminal, as soon as `rich` is installed, and
 a frame of ours may hold a Secret's data.
@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Iterable
 from typing import Any
 
 import structlog
 
 
-def configure_logging() -> None:
-    """Send every log line of the process to stderr in one form; standard logging from WARNING on."""
+def configure_logging(*, only_errors_of: Iterable[str] = ()) -> None:
+    """Send every log line of the process to stderr in one form; standard logging from WARNING on.
+
+    `only_errors_of` names loggers of libraries whose warnings mean nothing here.
+    """
     terminal = sys.stderr.isatty()
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
@@ -41,5 +45,5 @@ def configure_logging() -> None:
         )
     )
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
-    # It warns that signals are not its own, which is on purpose: see kube_watch.
-    logging.getLogger("kopf._core.reactor.running").setLevel(logging.ERROR)
+    for name in only_errors_of:
+        logging.getLogger(name).setLevel(logging.ERROR)
