@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -51,6 +52,8 @@ def get(
         table.show(_table(objects, kind, output, wide_open=all_namespaces))
     else:
         print(_rendered(objects, kind, output, wide_open=all_namespaces, single=name is not None))
+    if not objects and isinstance(inventory, NatsInventory):
+        print(f"this looked into NATS, since one was named; {NatsInventory.ELSEWHERE}", file=sys.stderr)
     if watch:
         _follow(read, kind, output, wide_open=all_namespaces, seen=objects)
 

@@ -95,6 +95,9 @@ class NatsInventory:
     """Read what the operator and the dispatchers of a standalone installation left in NATS."""
 
     default_namespace = "default"
+    ELSEWHERE = (
+        "the objects of a cluster are shown without --nats, JETHOOK_NATS_URL, --standalone and JETHOOK_STANDALONE"
+    )
 
     def __init__(self, settings: ConnectionSettings) -> None:
         self._settings = settings

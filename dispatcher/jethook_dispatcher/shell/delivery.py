@@ -76,9 +76,7 @@ class Deliverer:
                     return failure(fault.reason, message=fault.message, duration_seconds=duration_seconds)
                 except Exception as exc:  # noqa: BLE001 -- the last resort of one attempt
                     # A failed attempt, so that the event is counted and ends as a dead letter, whatever went wrong.
-                    _log.exception(
-                        "attempt failed in a way nobody foresaw", webhook_id=dict(request.headers)["webhook-id"]
-                    )
+                    _log.exception("attempt_failed_unforeseen", webhook_id=dict(request.headers).get("webhook-id"))
                     message = f"internal error: {type(exc).__name__}"
                     return failure("Internal", message=message, duration_seconds=time.monotonic() - started)
         finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
@@ -33,21 +34,25 @@ class KubeClient:
 
     @classmethod
     async def open(cls, kubeconfig: Path | None, *, context: str | None = None) -> Self:
-        """Read the credentials: of a kubeconfig and its context (None: the current), without one the pod's own account.
+        """Read the credentials: a named kubeconfig or context, else the Pod's own account, else the usual kubeconfig.
 
-        Raises Invalid `NoCluster`.
+        Raises Invalid `NoCluster` when there are none.
         """
         configuration = client.Configuration()
         untyped: Any = config
         try:
-            if kubeconfig is None:
+            if kubeconfig is None and context is None and "KUBERNETES_SERVICE_HOST" in os.environ:
                 untyped.load_incluster_config(client_configuration=configuration)
             else:
                 await untyped.load_kube_config(
-                    config_file=str(kubeconfig), context=context, client_configuration=configuration
+                    config_file=str(kubeconfig) if kubeconfig else None,
+                    context=context,
+                    client_configuration=configuration,
                 )
         except (config.ConfigException, OSError) as exc:
-            raise Invalid("NoCluster", f"no credentials for a Kubernetes API: {exc}; give --kubeconfig") from exc
+            raise Invalid(
+                "NoCluster", f"no credentials for a Kubernetes API: {exc}; give --kubeconfig or --context"
+            ) from exc
         return cls(configuration)
 
     async def close(self) -> None:

@@ -25,9 +25,10 @@ class DispatcherSettings:
     """What one dispatcher process runs with.
 
     `plan_keys_file`: the pool's Fernet keys, one a line. `member`: unique in the pool. `kubernetes`: write status onto
-    the resources too, by `kubeconfig` and `context` or, without a file, as the pod's own service account. `protected`:
-    host and port of what no delivery may reach beside NATS, the API server above all. `drain_seconds`: how long a
-    graceful end may take. `prefetch_bytes`: bound of what all lanes hold. `timings`: of leases and claims.
+    the resources too, by a named `kubeconfig` or `context`, else as the Pod's own account, else by the usual
+    kubeconfig. `protected`: host and port of what no delivery may reach beside NATS, the API server above all.
+    `drain_seconds`: how long a graceful end may take. `prefetch_bytes`: above it nothing more is asked for; at most
+    twice as much is held. `timings`: of leases and claims.
     """
 
     plan_keys_file: Path

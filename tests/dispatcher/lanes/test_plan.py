@@ -29,8 +29,12 @@ class Told:
         self.parts: dict[str, PlanEntry | None] = {}
         self.calls = 0
         self.pools: list[PoolPlan] = []
+        self.cut_off = False
 
     async def part(self, key: str, entry: PlanEntry | None) -> None:
+        if self.cut_off:
+            self.cut_off = False
+            raise TimeoutError
         self.parts[key] = entry
         self.calls += 1
 
@@ -135,3 +139,15 @@ async def test_an_unchanged_part_is_not_told_again_after_a_restart(
     await bucket.put(key_of("marker"), a_part("marker").encode())
     await eventually(lambda: key_of("marker") in told.parts)
     assert told.calls == 2
+
+
+async def test_a_part_whose_telling_was_cut_off_is_told_again(bare: tuple[World, Told]) -> None:
+    world, told = bare
+    bucket = await world.js.create_key_value(KeyValueConfig(bucket=BUCKET, history=1))
+    await bucket.put("pool", POOL.encode())
+    await eventually(lambda: told.pools)
+    told.cut_off = True
+    await bucket.put(key_of("late"), a_part("late").encode())
+    found = await eventually(lambda: told.parts.get(key_of("late")))
+    assert found.part == a_part("late")
+    assert not told.cut_off
