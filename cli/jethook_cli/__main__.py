@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 
 import typer
@@ -29,6 +30,8 @@ app.command()(processes.dispatcher)
 def main() -> None:
     """Run the command; a Jethook error becomes one line on stderr and exit code 1."""
     configure_logging()
+    # nats-py leaves tasks behind when it is closed in the middle of a reconnection; asyncio complains of each at exit.
+    logging.getLogger("asyncio").addFilter(lambda record: not record.getMessage().startswith("Task was destroyed"))
     try:
         app()
     except JethookError as exc:

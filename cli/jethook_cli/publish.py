@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import sys
 import uuid
@@ -71,24 +72,34 @@ def publish(
 
 
 async def send(draft: Draft, *, count: int, settings: ConnectionSettings) -> None:
-    """Publish `count` events with a bounded number in flight; raise on the first that is refused."""
+    """Publish `count` events with a bounded number in flight; raise the first failure once all in flight have ended.
+
+    What is in flight is never cancelled: an event that NATS has stored is told, also when another one failed.
+    """
     first = _event(draft)
     client = await connect(settings, hooks=ConnectionHooks())
-    gate = asyncio.Semaphore(_IN_FLIGHT)
+    events = itertools.chain([first], (_event(draft) for _ in range(count - 1)))
+    failures: list[Invalid | Unavailable] = []
 
-    async def one(event: CloudEvent) -> None:
-        async with gate:
-            await publish_event(client, namespace=draft.namespace, event=event)
-        print(event.id)
+    async def work() -> None:
+        for event in events:
+            try:
+                await publish_event(client, namespace=draft.namespace, event=event)
+            except (Invalid, Unavailable) as exc:
+                failures.append(exc)
+            else:
+                print(event.id)
+            if failures:
+                return
 
     try:
         async with asyncio.TaskGroup() as group:
-            for number in range(count):
-                group.create_task(one(first if number == 0 else _event(draft)))
-    except* (Invalid, Unavailable) as failures:
-        raise failures.exceptions[0] from None
+            for _ in range(min(count, _IN_FLIGHT)):
+                group.create_task(work())
     finally:
         await disconnect(client)
+    if failures:
+        raise failures[0]
     if count > 1:
         print(f"published {count} events to namespace {draft.namespace}", file=sys.stderr)
 
