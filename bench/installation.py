@@ -29,6 +29,7 @@ from jethook_contract import names
 from jethook_contract.plan import ObjectId, PlanPart, PlanSecrets, PoolPlan, SigningKey, State, Target
 from jethook_contract.sealing import KeyRing
 from jethook_contract.subjects import events_subject, filter_subjects
+from jethook_contract.target import Limits, TargetUrl
 
 SIGNING_KEY = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 WIDTH = 100
@@ -134,7 +135,7 @@ class Installation:
             stream=names.events_stream(namespace),
             consumer=names.subscription_consumer(namespace),
             filters=filter_subjects(namespace, ["com.example.**"], namespace),
-            target=Target(url=url, max_in_flight=WIDTH) if active else None,
+            target=Target(urls=(TargetUrl(url=url),), limits=Limits(max_in_flight=WIDTH)) if active else None,
             sealed=self._ring.seal(secrets) if active else "",
         )
         await self._write(names.plan_key(namespace, namespace, namespace), part.encode())

@@ -8,10 +8,16 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import SecretStr
-
 from jethook_contract.record import Record
+from jethook_contract.secrets import PlanSecrets, SigningKey
+from jethook_contract.selection import BacklogPolicy, Batch, Filter, Merge, Ordering
 from jethook_contract.subjects import matches
+from jethook_contract.target import Target
+
+__all__ = [
+    "Format", "ObjectId", "PlanPart", "PlanSecrets", "PoolPlan", "RetiredType", "RetryPolicy", "SigningKey", "State",
+    "Target",
+]  # fmt: skip
 
 Format = Literal["Structured", "Binary", "Data"]
 State = Literal["Active", "Suspended", "Withheld"]
@@ -26,7 +32,10 @@ class ObjectId(Record):
 
 
 class RetryPolicy(Record):
-    """When to try again: `initial * factor^(attempt-1)`, at most `max`, spread by jitter (design section 3)."""
+    """When to try again: `initial * factor^(attempt-1)`, at most `max`, spread by jitter (design section 3).
+
+    `schedule_seconds`, where it is not empty, gives the delays one by one instead; its length bounds the attempts.
+    """
 
     max_attempts: int = 12
     initial_delay_seconds: int = 5
@@ -34,6 +43,7 @@ class RetryPolicy(Record):
     max_delay_seconds: int = 21600
     jitter_percent: int = 20
     max_age_seconds: int = 172800
+    schedule_seconds: tuple[int, ...] = ()
 
 
 class RetiredType(Record):
@@ -46,37 +56,14 @@ class RetiredType(Record):
     last_sequence: int
 
 
-class Target(Record):
-    """Where and how to send; holds no secret. `headers` are the plain ones, in order."""
-
-    url: str
-    timeout_seconds: int = 15
-    max_in_flight: int = 20
-    headers: tuple[tuple[str, str], ...] = ()
-
-
-class SigningKey(Record):
-    """The keys of one signature, `whsec_...` or base64 as Standard Webhooks writes them; the first is the current."""
-
-    scheme: Literal["StandardWebhooks"] = "StandardWebhooks"
-    keys: tuple[SecretStr, ...]
-
-
-class PlanSecrets(Record):
-    """What is sealed into a part: headers whose values come from Secrets, and signing keys."""
-
-    version: Literal[1] = 1
-    headers: tuple[tuple[str, SecretStr], ...] = ()
-    signing: tuple[SigningKey, ...] = ()
-
-
 class PlanPart(Record):
     """All that a dispatcher needs to serve one Subscription.
 
     Not `Active`, it has no target and no secrets: the backlog waits, its owner reports it. `reason` and `message` say
     why it is `Withheld`. `stream` and `consumer` exist before the part is written. `filters` are the filter subjects
-    that the Subscription wants; `retired` those that its consumer has beyond them. `sealed` is a Fernet token of
-    `PlanSecrets`; `secrets_digest` a keyed digest of the plaintext, so that equal secrets make an equal part.
+    that the Subscription wants; `retired` those that its consumer has beyond them; `filter` looks into the events
+    themselves. At most one of `ordering`, `merge` and `batch` is set. `sealed` is a Fernet token of `PlanSecrets`;
+    `secrets_digest` a keyed digest of the plaintext, so that equal secrets make an equal part.
     """
 
     version: Literal[1] = 1
@@ -92,6 +79,11 @@ class PlanPart(Record):
     filters: tuple[str, ...] = ()
     retired: tuple[RetiredType, ...] = ()
     retry: RetryPolicy = RetryPolicy()
+    filter: Filter = Filter()
+    ordering: Ordering | None = None
+    merge: Merge | None = None
+    batch: Batch | None = None
+    backlog: BacklogPolicy = BacklogPolicy()
     target: Target | None = None
     sealed: str = ""
     secrets_digest: str = ""

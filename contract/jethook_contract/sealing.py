@@ -10,12 +10,13 @@ import base64
 import hashlib
 import hmac
 import json
+from typing import Any
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from pydantic import SecretStr
 
 from jethook_contract.errors import Invalid
-from jethook_contract.plan import PlanSecrets
+from jethook_contract.secrets import PlanSecrets
 
 
 class KeyRing:
@@ -54,9 +55,14 @@ class KeyRing:
 
 
 def _plaintext(secrets: PlanSecrets) -> bytes:
-    revealed = {
-        "version": secrets.version,
-        "headers": [[name, value.get_secret_value()] for name, value in secrets.headers],
-        "signing": [{"scheme": s.scheme, "keys": [key.get_secret_value() for key in s.keys]} for s in secrets.signing],
-    }
-    return json.dumps(revealed, separators=(",", ":")).encode()
+    return json.dumps(_revealed(secrets.model_dump(by_alias=True, exclude_none=True)), separators=(",", ":")).encode()
+
+
+def _revealed(value: Any) -> Any:
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    if isinstance(value, dict):
+        return {name: _revealed(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_revealed(inner) for inner in value]
+    return value

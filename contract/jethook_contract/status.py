@@ -17,6 +17,7 @@ DeliveryState = Literal[
     "Pending",
     "Idle",
     "Healthy",
+    "Degraded",
     "Failing",
     "Suspended",
     "Disabled",
@@ -25,6 +26,18 @@ DeliveryState = Literal[
     "KeyBlocked",
     "NearlyFull",
     "RetryBacklogFull",
+]
+
+
+LimitedBy = Literal[
+    "Disabled",
+    "Handshake",
+    "CircuitBreaker",
+    "RetryAfter",
+    "Throttling",
+    "SlowStart",
+    "RequestsPerSecond",
+    "MaxInFlight",
 ]
 
 
@@ -37,11 +50,39 @@ class LastError(Record):
     message: str = ""
 
 
+class ParkedKey(Record):
+    """A key of an ordered Subscription whose first event waits for another attempt, and all later ones behind it.
+
+    `sequence` is the stream's; `waiting` counts the events of the key that are in hand, the first included.
+    """
+
+    key: str
+    sequence: int
+    event_id: str
+    attempts: int
+    waiting: int = 1
+    next_attempt_time: AwareDatetime | None = None
+
+
+class HandshakeStatus(Record):
+    """What became of the CloudEvents handshake; `requests_per_minute` is None where the receiver sets no bound."""
+
+    state: Literal["Allowed", "Refused", "Pending"]
+    requests_per_minute: int | None = None
+    time: AwareDatetime
+    message: str = ""
+
+
 class DeliveryStatus(Record):
-    """How delivery goes. Integers only; a time is None (left out) when there is nothing to know."""
+    """How delivery goes. Integers only; a time is None (left out) when there is nothing to know.
+
+    `limited_by` is what keeps deliveries back at this moment, as one of `LimitedBy`. `allowed_requests_per_second` is
+    there while the receiver's answers hold the rate below what the spec says.
+    """
 
     state: DeliveryState = "Idle"
-    limited_by: str | None = None
+    limited_by: LimitedBy | None = None
+    allowed_requests_per_second: int | None = None
     success_percent: int | None = None
     delivered: int = 0
     retried: int = 0
@@ -56,6 +97,9 @@ class DeliveryStatus(Record):
     last_error: LastError | None = None
     p50_milliseconds: int | None = None
     p99_milliseconds: int | None = None
+    parked_keys: tuple[ParkedKey, ...] = ()
+    parked_key_count: int | None = None
+    handshake: HandshakeStatus | None = None
 
 
 class DeliveringCondition(Record):

@@ -12,6 +12,7 @@ from jethook_contract.members import SHARD_COUNT, ClaimRecord, LeaseRecord, shar
 from jethook_contract.plan import ObjectId, PlanPart, PoolPlan, RetiredType, Target
 from jethook_contract.record import Record
 from jethook_contract.status import DeliveringCondition, DeliveryStatus, LastError, StatusRecord
+from jethook_contract.target import TargetUrl
 
 TIME = datetime(2026, 11, 24, 10, 42, tzinfo=UTC)
 RECORDS: list[Record] = [
@@ -23,7 +24,7 @@ RECORDS: list[Record] = [
         stream="S",
         consumer="sub_orders",
         retired=(RetiredType(filter_subject="jethook.events.shop.a", last_sequence=7),),
-        target=Target(url="https://crm.example.com/", headers=(("X-Team", "shop"),)),
+        target=Target(urls=(TargetUrl(url="https://crm.example.com/"),), headers=(("X-Team", "shop"),)),
     ),
     PoolPlan(pool="default", allowed_cidrs=("127.0.0.0/8",)),
     LeaseRecord(member="a", nonce="n"),

@@ -174,7 +174,7 @@ def _error(situation: Situation) -> str:
 def _host(situation: Situation) -> str:
     for part in situation.parts:
         if part.target is not None:
-            return urlsplit(part.target.url).hostname or "the endpoint"
+            return urlsplit(part.target.urls[0].url).hostname or "the endpoint"
     return "the endpoint"
 
 

@@ -61,7 +61,7 @@ class RequestForm:
         given = (*part.target.headers, *((name, value.get_secret_value()) for name, value in secrets.headers))
         for name, value in given:
             _check_header(name, value=value)
-        self._url = part.target.url
+        self._url = part.target.urls[0].url
         self._timeout_seconds = float(part.target.timeout_seconds)
         self._signer = Signer(secrets.signing)
         own: Headers = (("jethook-subscription", f"{part.namespace}/{part.subscription.name}"),)

@@ -71,7 +71,7 @@ class Lane:
         else:
             source.update(part, secrets=secrets)
         if part.target is not None:
-            self.width = part.target.max_in_flight
+            self.width = part.target.limits.max_in_flight
         self._count_active()
         if source.form is None:
             await self._quiet(source)

@@ -8,6 +8,7 @@ from jethook_contract import names
 from jethook_contract.errors import Invalid, JethookError, Waiting
 from jethook_contract.plan import ObjectId, PlanPart, PlanSecrets, RetryPolicy, State, Target
 from jethook_contract.subjects import filter_subject, filter_subjects
+from jethook_contract.target import Limits, TargetUrl
 from jethook_operator.api.dispatcherpool import DispatcherPool
 from jethook_operator.api.subscription import Subscription
 from jethook_operator.api.webhookendpoint import WebhookEndpoint
@@ -218,9 +219,9 @@ def _target(endpoint: WebhookEndpoint) -> Target:
     spec = endpoint.spec
     plain = tuple((header.name, header.value) for header in spec.headers if header.value is not None)
     return Target(
-        url=spec.url,
+        urls=(TargetUrl(url=spec.url),),
         timeout_seconds=spec.timeout_seconds,
-        max_in_flight=spec.limits.max_in_flight,
+        limits=Limits(max_in_flight=spec.limits.max_in_flight),
         headers=plain,
     )
 

@@ -36,6 +36,7 @@ from jethook_contract.plan import (
 from jethook_contract.sealing import KeyRing
 from jethook_contract.status import StatusRecord, status_key
 from jethook_contract.subjects import deadletters_subject, events_subject, filter_subjects
+from jethook_contract.target import Limits, TargetUrl
 
 NAMESPACE = "shop"
 EVENT_TYPE = "com.example.made"
@@ -116,7 +117,9 @@ class World:
             consumer=names.subscription_consumer(subscription),
             filters=filters,
             retry=retry,
-            target=Target(url=url, max_in_flight=max_in_flight, timeout_seconds=timeout_seconds),
+            target=Target(
+                urls=(TargetUrl(url=url),), limits=Limits(max_in_flight=max_in_flight), timeout_seconds=timeout_seconds
+            ),
             sealed=self.ring.seal(PlanSecrets(signing=(SigningKey(keys=(SIGNING_KEY,)),))),
         )
         await self.put(part)

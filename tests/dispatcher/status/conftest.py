@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from jethook_contract.plan import ObjectId, PlanPart, State, Target
+from jethook_contract.target import TargetUrl
 from jethook_dispatcher.core.outcome import Outcome
 from jethook_dispatcher.shell.clock import Clock
 from jethook_dispatcher.shell.lane_reports import AttemptReport
@@ -49,7 +50,9 @@ def plan_part(
         message=message,
         stream=f"JETHOOK_EVENTS_{namespace}",
         consumer=f"sub_{subscription}",
-        target=Target(url="https://user:pw@crm.example.com/in?token=t") if state == "Active" else None,
+        target=Target(urls=(TargetUrl(url="https://user:pw@crm.example.com/in?token=t"),))
+        if state == "Active"
+        else None,
     )
 
 

@@ -7,6 +7,7 @@ from pydantic import SecretStr
 
 from jethook_contract.errors import Bug, Invalid, Unavailable, Waiting
 from jethook_contract.plan import ObjectId, PlanPart
+from jethook_contract.target import Limits, Target, TargetUrl
 from jethook_operator.api.dispatcherpool import DispatcherPool
 from jethook_operator.api.parse import parse
 from jethook_operator.api.subscription import Subscription
@@ -108,12 +109,12 @@ def test_a_part_carries_the_endpoint_as_it_is() -> None:
     )
     part = decision.part
     assert part.target is not None
-    assert part.target.model_dump() == {
-        "url": "https://hooks.example.com/orders?token=x",
-        "timeout_seconds": 7,
-        "max_in_flight": 3,
-        "headers": (("X-Team", "shop"),),
-    }
+    assert part.target == Target(
+        urls=(TargetUrl(url="https://hooks.example.com/orders?token=x"),),
+        timeout_seconds=7,
+        limits=Limits(max_in_flight=3),
+        headers=(("X-Team", "shop"),),
+    )
     assert (part.format, part.retry.max_attempts, part.retry.initial_delay_seconds) == ("Data", 2, 1)
     assert part.filters == ("jethook.direct.shop.all", "jethook.events.shop.a.b")
     assert part.endpoint == ObjectId(name="orders", generation=1)
