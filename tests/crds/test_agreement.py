@@ -52,6 +52,23 @@ NAMES = ["a", "a1", "1a", "a-b", "a.b", "a" * 63, "a" * 64]
 LABELS = [*NAMES, "", "-a", "a-", "A", "a_b", "a\n", "ä"]
 SECRETS = ["a", "a.b", "a..b", ".a", "a.", "A", "a/b", "../a", "", "a" * 253, "a" * 254]
 KEYS = ["a", "A.b_c-1", "a/b", "..", "a b", "", "é", "a" * 253, "a" * 254]
+ATTRIBUTES = ["id", "a1", "1a", "data", "dataschema", "A", "a_b", "a.b", "a b", "ä", "a\n", "", "a" * 64, "a" * 65]
+INNERMOST: list[Any] = [
+    *[
+        {"exact": {"id": "a"}},
+        {},
+        {"exact": None},
+        {"exact": {}},
+        {"exact": {"id": ""}},
+        {"exact": {"id": 1}},
+        "a",
+        None,
+    ],
+    *[{"exact": {"id": None}}, {"exact": {"id": "v" * 1024}}, {"exact": {"id": "v" * 1025}}, {"exact": ["id"]}],
+    *[{"exact": {"id": "a"}, "prefix": {"id": "a"}}, {"suffix": {f"a{n}": "a" for n in range(9)}}],
+]
+DIALECTS = INNERMOST + [{"not": one} for one in INNERMOST] + [{"all": [{"any": [one]}]} for one in INNERMOST]
+DIALECTS += [{"not": {"not": {"not": {"exact": {"id": "a"}}}}}, {"any": []}, {"any": [{"exact": {"id": "a"}}] * 9}]
 NUMBERS: list[Any] = [0, 1, 20, 1000, 1001, -1, 2**63, "20", True, None, [], {}, 1.5, 20.0, 1e2]
 
 
@@ -72,6 +89,26 @@ TABLES: dict[str, tuple[Callable[[Any], dict[str, Any]], list[Any]]] = {
     "header name": (lambda name: endpoint(headers=[{"name": name, "value": "a"}]), HEADER_NAMES),
     "header value": (lambda value: endpoint(headers=[{"name": "a", "value": value}]), HEADER_VALUES),
     "event type": (lambda one: subscription(eventTypes=[one]), EVENT_TYPES),
+    "attribute": (lambda name: subscription(filter={"dialects": [{"prefix": {name: "a"}}]}), ATTRIBUTES),
+    "dialect": (lambda dialect: subscription(filter={"dialects": [dialect]}), DIALECTS),
+    "selection": (
+        lambda spec: subscription(**spec),
+        [
+            {"batch": {}},
+            {"batch": {}, "ordering": {"keyFrom": "a"}},
+            {"batch": None, "ordering": {"keyFrom": "a"}},
+            {"batch": {}, "format": "Data"},
+            {"merge": {"keyFrom": "a", "windowSeconds": 1}, "format": "Data"},
+            {"merge": {"keyFrom": "a", "windowSeconds": 1, "strategy": "Collect"}, "format": "Data"},
+            {"retry": {"maxAgeSeconds": 604_800}},
+            {"retry": {"maxAgeSeconds": 604_801}},
+            {"retry": {"maxAgeSeconds": 604_801}, "backlog": {"maxAgeSeconds": 604_801}},
+            {"retry": {"maxAgeSeconds": 604_801}, "backlog": None},
+            {"retry": {}, "backlog": {"maxAgeSeconds": 60}},
+            {"filter": None},
+            {"filter": {"dialects": None}},
+        ],
+    ),
     "cidr": (lambda one: {"kind": "DispatcherPool", "spec": {"egress": {"allowedCIDRs": [one]}}}, CIDRS),
     "name": (named, NAMES),
     "endpoint name": (lambda name: subscription(endpointRef={"name": name}), LABELS),

@@ -67,19 +67,28 @@ class Counters:
         self._next_attempts: list[datetime] = []
 
     def attempted(
-        self, outcome: Outcome, *, attempt: int, ended_at: datetime, next_attempt_at: datetime | None, now: float
+        self,
+        outcome: Outcome,
+        *,
+        attempt: int,
+        ended_at: datetime,
+        next_attempt_at: datetime | None,
+        now: float,
+        events: int = 1,
     ) -> bool:
-        """Count one attempt that has ended; tell whether the state may have changed by it."""
+        """Count one attempt that has ended, for each of its events; tell whether the state may have changed by it."""
         first = self.last_attempt_time is None
         was_failing = self._failures_in_a_row > 0 and self.failing
         delivered = outcome.kind == "Delivered"
         self.last_attempt_time = ended_at
         if attempt > 1:
-            self.retried += 1
+            self.retried += events
         self.recent.add(delivered=delivered, now=now)
         if delivered:
+            self.delivered += events
             self._succeeded(outcome.duration_seconds, ended_at=ended_at, now=now)
             return first or was_failing
+        self.failed_attempts += events
         self._failed(outcome, ended_at=ended_at, next_attempt_at=next_attempt_at)
         return first or was_failing != self.failing
 
@@ -150,7 +159,6 @@ class Counters:
             self.last_attempt_time = self.last_error.time
 
     def _succeeded(self, duration_seconds: float, *, ended_at: datetime, now: float) -> None:
-        self.delivered += 1
         self.last_delivery_time = ended_at
         self._failures_in_a_row = 0
         self._first_failure_of_row = None
@@ -158,7 +166,6 @@ class Counters:
             self._latencies.add(duration_seconds, now=now)
 
     def _failed(self, outcome: Outcome, *, ended_at: datetime, next_attempt_at: datetime | None) -> None:
-        self.failed_attempts += 1
         self._failures_in_a_row += 1
         self._first_failure_of_row = self._first_failure_of_row or ended_at
         self._remember(outcome.reason, status_code=outcome.status_code, message=outcome.message, at=ended_at)

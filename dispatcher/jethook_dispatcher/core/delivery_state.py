@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 from urllib.parse import urlsplit
@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from jethook_contract.plan import PlanPart
 from jethook_contract.status import DeliveringCondition, DeliveryState, DeliveryStatus, LastError
 from jethook_dispatcher.core.counters import Counters
+from jethook_dispatcher.core.standing import ParkedKeys, Standing
 
 Kind = Literal["WebhookEndpoint", "Subscription"]
 ConditionStatus = Literal["True", "False", "Unknown"]
@@ -57,7 +58,8 @@ class Situation:
     """All that a report is made of, for one object at one moment.
 
     `parts`: an endpoint's, or the one of a Subscription. `full`: one of their consumers is at its bound. `at` is the
-    wall clock, `now` the same moment in seconds that never go back.
+    wall clock, `now` the same moment in seconds that never go back. `standing` is the endpoint's, None before its
+    lane has told of it; `parked` are an ordered Subscription's keys that wait.
     """
 
     kind: Kind
@@ -68,6 +70,8 @@ class Situation:
     now: float
     full: bool = False
     fault: Fault | None = None
+    standing: Standing | None = None
+    parked: ParkedKeys = field(default_factory=ParkedKeys)
 
 
 def state_of(situation: Situation) -> DeliveryState:

@@ -1,7 +1,8 @@
 """How much a lane may ask for: at most one width ahead, shared evenly by the endpoint's subscriptions.
 
-A lane's width is the endpoint's `maxInFlight`. So many attempts may run, and beside them at most as many messages may
-be held or on their way. Each subscription has its own share of that, so that none can take the others' place.
+A lane's width is what its gate lets run at once, `maxInFlight` at most. So many attempts may run, and beside them at
+most as many messages may be held or on their way. Each subscription has its own share of that, so that none can take
+the others' place.
 """
 
 from __future__ import annotations
@@ -15,15 +16,17 @@ def share(width: int, *, subscriptions: int) -> int:
     return max(1, -(-width // max(1, subscriptions)))
 
 
-def to_ask(width: int, *, subscriptions: int, running: int, waiting: int, asked: int) -> int:
-    """Give the batch to ask for now, for one of `subscriptions`; 0 to wait until more is free.
+def worth_having(ahead: int, *, free_places: int, subscriptions: int) -> int:
+    """Give how many messages one of `subscriptions` may have waiting.
 
-    `running`: attempts of the whole lane; each place that is free may be filled beside the width ahead. `waiting` and
-    `asked`: of the one. A batch is worth a request once half of its share of the width is free.
+    `ahead`: what the gate finds worth having; each place that is free may be filled beside it.
     """
-    most = share(2 * width - running, subscriptions=subscriptions)
-    free = most - waiting - asked
-    return free if free >= max(1, share(width, subscriptions=subscriptions) // 2) else 0
+    return share(ahead + free_places, subscriptions=subscriptions)
+
+
+def threshold(ahead: int, *, subscriptions: int) -> int:
+    """Give how many must be free for a request to be worth it: half of the share of one of `subscriptions`."""
+    return max(1, share(ahead, subscriptions=subscriptions) // 2)
 
 
 def request_bytes(room: int) -> int:

@@ -9,9 +9,13 @@ from typing import Protocol
 
 from jethook_contract.errors import Bug, Invalid
 from jethook_contract.plan import PlanPart, PlanSecrets
-from jethook_dispatcher.core.signing import Signer
+from jethook_contract.secrets import Credentials, TlsMaterial
+from jethook_contract.target import Authentication
+from jethook_dispatcher.core.authorization import authorization
+from jethook_dispatcher.core.client_credentials import ClientCredentials
+from jethook_dispatcher.core.signing_headers import Headers, Signatures
 
-Headers = tuple[tuple[str, str], ...]
+__all__ = ["USER_AGENT", "Content", "Headers", "OutgoingRequest", "RequestForm", "build_request"]
 
 USER_AGENT = f"jethook/{version('jethook')}"
 _FRAMING = frozenset(
@@ -38,40 +42,55 @@ class OutgoingRequest:
     """One POST, ready to send.
 
     `url` may hold userinfo and a query: it is for the socket, not for logs; so are `headers`, hence no repr of either.
+    `client_credentials`: what gets the HTTP side the token that it adds as `Authorization`; None: nothing is added.
+    `tls`: the receiver's authorities and our certificate; None: the system's authorities, no certificate.
     """
 
     url: str = field(repr=False)
     headers: Headers = field(repr=False)
     body: bytes = field(repr=False)
     timeout_seconds: float
+    client_credentials: ClientCredentials | None = field(default=None, repr=False)
+    tls: TlsMaterial | None = field(default=None, repr=False)
 
 
 class RequestForm:
     """Build the requests of one plan part.
 
-    Made once for a version of the part: raises Invalid (`BadSigningKey`, `BadHeader`) for what cannot be sent at all,
-    and Bug `NoTarget` for a part that is not Active.
+    Made once for a version of the part: raises Invalid (`BadSigningKey`, `BadHeader`, `BadCredentials`, `BadRequest`)
+    for what cannot be sent at all, and Bug `NoTarget` for a part that is not Active.
     """
 
-    __slots__ = ("_common", "_signer", "_timeout_seconds", "_url")
+    __slots__ = ("_client_credentials", "_common", "_signatures", "_timeout_seconds", "_tls", "_urls")
 
     def __init__(self, part: PlanPart, *, secrets: PlanSecrets) -> None:
         if part.target is None:
             raise Bug("NoTarget", f"plan part of {part.namespace}/{part.subscription.name} has no target")
-        given = (*part.target.headers, *((name, value.get_secret_value()) for name, value in secrets.headers))
-        for name, value in given:
-            _check_header(name, value=value)
-        self._url = part.target.urls[0].url
+        authentication = part.target.authentication
+        self._urls = tuple(target.url for target in part.target.urls)
         self._timeout_seconds = float(part.target.timeout_seconds)
-        self._signer = Signer(secrets.signing)
+        self._signatures = Signatures(secrets.signing, urls=self._urls)
+        self._client_credentials = _client_credentials(authentication, credentials=secrets.credentials)
+        self._tls = None if secrets.tls == TlsMaterial() else secrets.tls
+        given = (*part.target.headers, *((name, value.get_secret_value()) for name, value in secrets.headers))
+        authenticated = frozenset({"authorization"}) if authentication.kind != "None" else frozenset[str]()
+        for name in self._signatures.hmac_headers:
+            _check_header(name, value="", taken=authenticated)
+        for name, value in given:
+            _check_header(name, value=value, taken=self._signatures.written | authenticated)
         own: Headers = (("jethook-subscription", f"{part.namespace}/{part.subscription.name}"),)
         agent: Headers = () if any(name.lower() == "user-agent" for name, _ in given) else (("user-agent", USER_AGENT),)
-        self._common: Headers = (*agent, *own, *given)
+        static = authorization(authentication.kind, credentials=secrets.credentials)
+        authorized: Headers = (("authorization", static),) if static is not None else ()
+        self._common: Headers = (*agent, *own, *authorized, *given)
 
-    def build(self, content: Content, *, webhook_id: str, attempt: int, now: datetime) -> OutgoingRequest:
+    def build(
+        self, content: Content, *, webhook_id: str, attempt: int, now: datetime, target: int = 0
+    ) -> OutgoingRequest:
         """Sign and address one attempt.
 
-        `webhook_id` is the same for every attempt, `attempt` counts from 1, `now` becomes webhook-timestamp.
+        `webhook_id` is the same for every attempt, `attempt` counts from 1, `now` becomes webhook-timestamp, `target`
+        is the index of the part's target, from 0: a signature may hold for its URL alone.
         """
         timestamp = int(now.timestamp())
         headers = (
@@ -80,11 +99,18 @@ class RequestForm:
             ("jethook-attempt", str(attempt)),
             ("webhook-id", webhook_id),
             ("webhook-timestamp", str(timestamp)),
+            *self._signatures.headers(
+                content.body, content=content.headers, webhook_id=webhook_id, timestamp=timestamp, target=target
+            ),
         )
-        signature = self._signer.sign(content.body, webhook_id=webhook_id, timestamp=timestamp)
-        if signature:
-            headers = (*headers, ("webhook-signature", signature))
-        return OutgoingRequest(url=self._url, headers=headers, body=content.body, timeout_seconds=self._timeout_seconds)
+        return OutgoingRequest(
+            url=self._urls[target],
+            headers=headers,
+            body=content.body,
+            timeout_seconds=self._timeout_seconds,
+            client_credentials=self._client_credentials,
+            tls=self._tls,
+        )
 
 
 def build_request(
@@ -94,11 +120,30 @@ def build_request(
     return RequestForm(part, secrets=secrets).build(content, webhook_id=webhook_id, attempt=attempt, now=now)
 
 
-def _check_header(name: str, *, value: str) -> None:
+def _client_credentials(authentication: Authentication, *, credentials: Credentials) -> ClientCredentials | None:
+    if authentication.kind != "OAuth2ClientCredentials":
+        return None
+    if credentials.client_id is None or credentials.client_secret is None:
+        raise Invalid(
+            "BadCredentials", "authentication.oauth2ClientCredentials: the plan lacks client id or secret; add both"
+        )
+    return ClientCredentials(
+        token_url=authentication.token_url,
+        client_id=credentials.client_id,
+        client_secret=credentials.client_secret,
+        scopes=authentication.scopes,
+        audience=authentication.audience,
+        client_authentication=authentication.client_authentication,
+    )
+
+
+def _check_header(name: str, *, value: str, taken: frozenset[str]) -> None:
     lower = name.lower()
     if not name or not name.isascii() or not all(c.isalnum() or c in "!#$%&'*+-.^_`|~" for c in name):
         raise Invalid("BadHeader", f"header {name[:60]!a}: the name is no HTTP token; rename it")
     if lower in _FRAMING or lower.startswith(_OWN_PREFIXES):
         raise Invalid("BadHeader", f"header {name}: Jethook sets it itself; remove it")
+    if lower in taken:
+        raise Invalid("BadHeader", f"header {name}: the endpoint's signing or authentication writes it; remove it")
     if any(c in "\r\n\0" for c in value):
         raise Invalid("BadHeader", f"header {name}: the value holds a line break or NUL; remove it")

@@ -19,6 +19,7 @@ from jethook_dispatcher.core.delivery_state import (
     delivering_condition,
     delivery_status,
 )
+from jethook_dispatcher.core.standing import ParkedKeys, Standing
 
 COUNTERS_EVERY_SECONDS = 15.0
 CONDITION_EVERY_SECONDS = 1.0
@@ -50,6 +51,8 @@ class Tracked:
         self._parts: dict[str, PlanPart] = {}
         self._backlogs: dict[str, Backlog] = {}
         self._faults: dict[str, Fault] = {}
+        self.standing: Standing | None = None
+        self.parked = ParkedKeys()
         self.uid = ""
         self.put_part(part)
 
@@ -79,6 +82,21 @@ class Tracked:
         """Forget a part."""
         for known in (self._parts, self._backlogs, self._faults):
             known.pop(_name(part), None)
+
+    @property
+    def parts(self) -> tuple[PlanPart, ...]:
+        """Give the parts that are known."""
+        return tuple(self._parts.values())
+
+    def put_standing(self, standing: Standing) -> bool:
+        """Take how the endpoint's gate stands; tell whether that is worth a write at once."""
+        before, self.standing = self.standing, standing
+        return standing.turned_from(before)
+
+    def put_parked(self, parked: ParkedKeys) -> bool:
+        """Take which keys wait; tell whether that is worth a write at once."""
+        before, self.parked = self.parked, parked
+        return (before.blocked, before.count > 0) != (parked.blocked, parked.count > 0)
 
     def put_backlog(self, part: PlanPart, *, backlog: Backlog) -> None:
         """Take what waits for one part."""
@@ -141,6 +159,8 @@ class Tracked:
             at=at,
             now=now,
             full=self.full,
+            standing=self.standing,
+            parked=self.parked,
             fault=faults[0] if faults and len(faults) == len(active) else None,
         )
 

@@ -6,14 +6,15 @@ of the same hand-out is dropped by the stream.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import structlog
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 from nats.js.errors import Error as JetStreamError
 
+from jethook_contract import deadletters
 from jethook_contract.names import deadletters_stream
 from jethook_contract.plan import PlanPart
 from jethook_contract.subjects import deadletters_subject
@@ -21,8 +22,6 @@ from jethook_dispatcher.shell.lane_held import Held
 
 STORE_TIMEOUT_SECONDS = 5.0
 REFUSED_DELAY_SECONDS = 30.0
-_MAX_HEADER_CHARACTERS = 512
-_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # what nats-py sends; a server stores more
 
 _log = structlog.get_logger(__name__)
 
@@ -32,12 +31,18 @@ class Death:
     """Why an event is given up.
 
     `reason` is CamelCase (`AttemptsExhausted`, `AgeExceeded`, or what made the event unreadable); `attempts` counts
-    those that were made; `last_error` is for people and holds no secret.
+    those that were made; `last_error` is for people and holds no secret. `status_code`: of the last answer, 0 for none;
+    `answer_excerpt` its beginning. `webhook_id`: of the delivery, empty when there was none. `died_at`: None leaves it
+    to the stream's own time.
     """
 
     reason: str
     attempts: int
     last_error: str
+    status_code: int = 0
+    answer_excerpt: str = ""
+    webhook_id: str = ""
+    died_at: datetime | None = None
 
 
 class DeadLetters:
@@ -71,23 +76,24 @@ class DeadLetters:
 
 
 def _headers(held: Held, *, part: PlanPart, death: Death) -> dict[str, str]:
-    kept = {
-        name: value
-        for name, value in (held.message.headers or {}).items()
-        if _TOKEN.fullmatch(name) and not name.startswith("Nats-")
-    }
     handed = held.handed
-    return kept | {
-        "Nats-Msg-Id": f"{part.stream}/{part.subscription.name}/{handed.sequence}/{handed.stored_nanoseconds}",
-        "Jethook-Reason": death.reason,
-        "Jethook-Attempts": str(death.attempts),
-        "Jethook-Last-Error": _one_line(death.last_error),
-        "Jethook-Event-Sequence": str(handed.sequence),
-        "Jethook-Event-Subject": held.message.subject,
-        "Jethook-Subscription": f"{part.namespace}/{part.subscription.name}",
-        "Jethook-Endpoint": f"{part.namespace}/{part.endpoint.name}",
+    stored_at = datetime.fromtimestamp(handed.stored_nanoseconds / 1e9, tz=UTC)
+    optional = {
+        deadletters.STATUS_CODE: str(death.status_code) if death.status_code else "",
+        deadletters.ANSWER_EXCERPT: deadletters.one_line(death.answer_excerpt),
+        deadletters.WEBHOOK_ID: deadletters.one_line(death.webhook_id),
+        deadletters.DIED_AT: death.died_at.isoformat() if death.died_at is not None else "",
     }
-
-
-def _one_line(text: str) -> str:
-    return "".join(c if c.isprintable() else " " for c in text)[:_MAX_HEADER_CHARACTERS].strip()
+    return {
+        **deadletters.producers_headers(held.message.headers),
+        deadletters.MESSAGE_ID: f"{part.stream}/{part.subscription.name}/{handed.sequence}/{handed.stored_nanoseconds}",
+        deadletters.REASON: death.reason,
+        deadletters.ATTEMPTS: str(death.attempts),
+        deadletters.LAST_ERROR: deadletters.one_line(death.last_error),
+        deadletters.STORED_AT: stored_at.isoformat(),
+        deadletters.EVENT_SEQUENCE: str(handed.sequence),
+        deadletters.EVENT_SUBJECT: held.message.subject,
+        deadletters.SUBSCRIPTION: f"{part.namespace}/{part.subscription.name}",
+        deadletters.ENDPOINT: f"{part.namespace}/{part.endpoint.name}",
+        **{name: value for name, value in optional.items() if value},
+    }

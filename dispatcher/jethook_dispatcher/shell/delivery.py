@@ -16,10 +16,15 @@ from typing import Self
 
 import aiohttp
 import structlog
+from aiohttp.abc import AbstractResolver
+from pydantic import SecretStr
 from yarl import URL
 
+from jethook_contract.errors import JethookError
 from jethook_dispatcher.core.outcome import NotStarted, Outcome, failure, outcome_of_answer
 from jethook_dispatcher.core.request import OutgoingRequest
+from jethook_dispatcher.shell.beside import Beside
+from jethook_dispatcher.shell.handshake import DEFAULT_ORIGIN, Handshakes
 from jethook_dispatcher.shell.http import (
     Attempt,
     DeliverySession,
@@ -29,8 +34,11 @@ from jethook_dispatcher.shell.http import (
     running_attempt,
 )
 from jethook_dispatcher.shell.http_faults import fault_of
+from jethook_dispatcher.shell.resolver import CachingResolver
 
 MAX_ANSWER_BYTES = 16 * 1024
+
+_REASONS = {"BadCertificate": "TLSFailed"}
 
 BeforeWrite = Callable[[], bool]
 
@@ -40,17 +48,31 @@ _log = structlog.get_logger(__name__)
 class Deliverer:
     """Deliver requests over one shared pool of connections; made by `open`, ended by `close`."""
 
-    def __init__(self, session: DeliverySession) -> None:
+    def __init__(self, session: DeliverySession, *, beside: Beside) -> None:
         self._session = session
+        self._beside = beside
 
     @classmethod
-    def open(cls, policy: PolicySource) -> Self:
-        """Make a deliverer inside a running loop; `policy` gives the pool's egress rules of this moment."""
-        return cls(delivery_session(policy))
+    def open(
+        cls, policy: PolicySource, *, resolver: AbstractResolver | None = None, origin: str = DEFAULT_ORIGIN
+    ) -> Self:
+        """Make a deliverer inside a running loop; `policy` gives the pool's egress rules of this moment.
+
+        `resolver` (by default one with a cache) is used for every name and closed with the deliverer; `origin` is how
+        handshakes name this installation.
+        """
+        beside = Beside.open(policy, resolver=resolver or CachingResolver(), origin=origin)
+        return cls(delivery_session(policy, resolver=beside.resolver, context=beside.contexts.system), beside=beside)
+
+    @property
+    def handshakes(self) -> Handshakes:
+        """Give what asks receivers for their consent, by the same rules, names, tokens and certificates."""
+        return self._beside.handshakes
 
     async def close(self) -> None:
         """Close all connections; attempts still running fail."""
         await self._session.close()
+        await self._beside.close()
 
     async def deliver(self, request: OutgoingRequest, *, before_write: BeforeWrite) -> Outcome | NotStarted:
         """Make one attempt; never raises for a failed one, and lets a cancellation through.
@@ -68,6 +90,11 @@ class Deliverer:
                     return await self._send(request, started=started)
                 except WriteRefused:
                     return NotStarted()
+                except JethookError as exc:  # no token, or a certificate that is none
+                    duration_seconds = time.monotonic() - started
+                    return failure(
+                        _REASONS.get(exc.reason, exc.reason), message=exc.message, duration_seconds=duration_seconds
+                    )
                 except (aiohttp.ClientError, TimeoutError, ValueError, OSError, RuntimeError) as exc:
                     duration_seconds = time.monotonic() - started
                     if attempt.take_second_try(exc, after_seconds=duration_seconds):
@@ -83,18 +110,22 @@ class Deliverer:
             running_attempt.reset(token)
 
     async def _send(self, request: OutgoingRequest, *, started: float) -> Outcome:
+        token = None if request.client_credentials is None else await self._beside.token(request)
         response = await self._session.post(
             _parsed(request.url),
             data=request.body,
-            headers=request.headers,
-            timeout=_timeout(request.timeout_seconds),
+            headers=request.headers if token is None else (*request.headers, _bearer(token)),
+            timeout=_timeout(request.timeout_seconds if token is None else _left(request, started=started)),
             allow_redirects=False,
+            ssl=True if request.tls is None else self._beside.contexts.of_receiver(request.tls),
         )
         try:
             body = await _beginning(response)
         finally:
             # Releases a connection whose answer was read to its end, closes any other.
             response.close()
+        if token is not None and response.status == HTTPStatus.UNAUTHORIZED:
+            self._beside.reject(request, token=token)
         return outcome_of_answer(
             response.status,
             headers=response.headers,
@@ -102,6 +133,18 @@ class Deliverer:
             now=datetime.now(UTC),
             duration_seconds=time.monotonic() - started,
         )
+
+
+def _bearer(token: SecretStr) -> tuple[str, str]:
+    return ("authorization", f"Bearer {token.get_secret_value()}")
+
+
+def _left(request: OutgoingRequest, *, started: float) -> float:
+    """Give what is left of the attempt's time after its token was fetched."""
+    left = request.timeout_seconds - (time.monotonic() - started)
+    if left <= 0:
+        raise TimeoutError
+    return left
 
 
 async def _beginning(response: aiohttp.ClientResponse) -> bytes:

@@ -16,9 +16,11 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 import aiohttp
+from aiohttp.abc import AbstractResolver
 
 from jethook_dispatcher.core.egress import EgressPolicy
 from jethook_dispatcher.shell.resolver import CachingResolver
+from jethook_dispatcher.shell.tls import system_context
 
 if TYPE_CHECKING:
     from aiohttp.client_proto import ResponseHandler
@@ -78,8 +80,12 @@ class Attempt:
 running_attempt: ContextVar[Attempt] = ContextVar("running_attempt")
 
 
-def delivery_session(policy: PolicySource) -> DeliverySession:
-    """Make the session inside a running loop; the caller closes it.
+def delivery_session(
+    policy: PolicySource, *, resolver: AbstractResolver | None = None, context: ssl.SSLContext | None = None
+) -> DeliverySession:
+    """Make the session inside a running loop; the caller closes it, and the `resolver` that it gave.
+
+    `context` is used where a request has none of its own; None: the system's authorities.
 
     No limit on connections is shared between endpoints (a lane has its own), no cookies, no environment proxies, no
     decompression, TLS 1.2 or newer.
@@ -88,9 +94,9 @@ def delivery_session(policy: PolicySource) -> DeliverySession:
         policy=policy,
         limit=0,
         limit_per_host=0,
-        resolver=CachingResolver(),
+        resolver=resolver or CachingResolver(),
         use_dns_cache=False,
-        ssl=_tls(),
+        ssl=context or system_context(),
         keepalive_timeout=KEEPALIVE_SECONDS,
     )
     return DeliverySession(
@@ -151,9 +157,3 @@ class GuardedConnector(aiohttp.TCPConnector):
         if not verdict.allowed:
             raise AddressDenied(verdict.message)
         return socket.socket(family, kind, protocol)
-
-
-def _tls() -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    return context

@@ -1,50 +1,48 @@
-"""A lane: one endpoint's deliveries, `maxInFlight` at a time, shared in turn by its Subscriptions (design section 6).
+"""A lane: one endpoint's deliveries, shared in turn by its Subscriptions (design section 6).
 
-At most one width is held or asked for ahead of the attempts that run. A lane works under a `Grant` and does nothing
-without one; what becomes of the messages in hand when the grant ends is rule 4 of the ownership.
+What may start is the gate's to say (`core/gate.py`), what is tried next the tray's of each Subscription. At most one
+width is held or asked for ahead of the attempts that run. A lane works under a `Grant` and does nothing without one;
+what becomes of the messages in hand when the grant ends is rule 4 of the ownership.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Iterable
 
 import structlog
 from nats.aio.msg import Msg
-from nats.errors import Error as NatsError
 
-from jethook_contract.errors import JethookError, Unavailable
+from jethook_contract.errors import Unavailable
 from jethook_contract.plan import PlanPart, PlanSecrets
-from jethook_dispatcher.core.lane_reply import read_reply
-from jethook_dispatcher.core.lane_room import MIN_REQUEST_BYTES, request_bytes, to_ask
+from jethook_dispatcher.core.lane_room import MIN_REQUEST_BYTES, request_bytes, threshold, worth_having
+from jethook_dispatcher.core.outcome import Outcome
+from jethook_dispatcher.shell.lane_gate import LaneGate
 from jethook_dispatcher.shell.lane_grant import Grant
-from jethook_dispatcher.shell.lane_held import Held
+from jethook_dispatcher.shell.lane_intake import Intake
 from jethook_dispatcher.shell.lane_services import LaneServices
-from jethook_dispatcher.shell.lane_source import Source
+from jethook_dispatcher.shell.lane_source import Source, held_of
+from jethook_dispatcher.shell.lane_workers import Workers
 from jethook_dispatcher.shell.pull import Puller
 
 IN_PROGRESS_SECONDS = 10.0
-OVERRUN_DELAY_SECONDS = 1.0
 
 _log = structlog.get_logger(__name__)
 
 
 class Lane:
-    """Deliver to one endpoint; `width` attempts at a time at most."""
+    """Deliver to one endpoint."""
 
-    def __init__(self, services: LaneServices) -> None:
-        self.width = 1
-        self.running = 0
+    def __init__(self, services: LaneServices, *, namespace: str, endpoint: str) -> None:
         self._services = services
         self._sources: dict[str, Source] = {}
-        self._turns: deque[Source] = deque()
         self._grant: Grant | None = None
         self._draining = False
         self._active = 0
         self._loading: set[str] = set()
-        self._idle = asyncio.Event()
-        self._idle.set()
+        self._intake = Intake(services)
+        self._gate = LaneGate(services, namespace=namespace, endpoint=endpoint)
+        self._workers = Workers(services, may_work=self._may_work, refill=self._refill, ended=self._ended)
 
     @property
     def sources(self) -> Iterable[Source]:
@@ -54,7 +52,7 @@ class Lane:
     @property
     def empty(self) -> bool:
         """Tell whether no Subscription is left and nothing runs any more."""
-        return not self._sources and not self.running
+        return not self._sources and not self._workers.running
 
     @property
     def granted(self) -> bool:
@@ -67,15 +65,20 @@ class Lane:
         if source is None:
             source = Source(part, secrets=secrets, budget=self._services.budget, puller=self._puller)
             self._sources[part.subscription.name] = source
-            self._turns.append(source)
-        else:
+            self._workers.turns.append(source)
+        elif source.shaped_as(part):
             source.update(part, secrets=secrets)
-        if part.target is not None:
-            self.width = part.target.limits.max_in_flight
+        else:
+            source.form = None  # nothing starts while what is in hand goes back
+            await self._quiet(source)
+            source.reshape(part)
+            source.update(part, secrets=secrets)
+        self._gate.put(part)
+        self._workers.gate = self._gate.gate
         self._count_active()
         if source.form is None:
             await self._quiet(source)
-        self._start_workers()
+        self._workers.advance()
         self._open(source)
 
     async def remove(self, subscription: str) -> PlanPart | None:
@@ -84,7 +87,7 @@ class Lane:
         if source is None:
             return None
         source.form = None
-        self._turns.remove(source)
+        self._workers.turns.remove(source)
         self._count_active()
         await self._quiet(source)
         return source.part
@@ -92,8 +95,10 @@ class Lane:
     def gain(self, grant: Grant) -> None:
         """Begin to work."""
         self._grant, self._draining = grant, False
+        self._gate.gain(grant)
+        self._workers.gate = self._gate.gate
         for source in self._sources.values():
-            source.counts = None
+            source.counts, source.gathered = None, False
             self._open(source)
 
     def lapse(self) -> None:
@@ -101,33 +106,37 @@ class Lane:
         if self._grant is not None:
             self._grant.end()
             self._grant = None
+        self._workers.stop()
         for source in self._sources.values():
-            source.holding.drop_waiting()
-            source.counts = None
+            for item in source.tray.drain():
+                source.holding.drop(held_of(item))
+            source.counts, source.gathered = None, False
             self._services.spawn(source.puller.reset())
 
     async def release(self, *, seconds: float) -> None:
-        """Hand over: stop pulling, finish what has begun within `seconds`, give back the rest, write the counts."""
+        """Hand over: stop pulling, finish what has begun within `seconds`, give back the rest, write the records."""
         grant = self._grant
         if grant is None:
             return
         self._draining = True
+        self._workers.stop()
         for source in list(self._sources.values()):
             await source.puller.drain()
         try:
             async with asyncio.timeout(seconds):
-                await self._idle.wait()
+                await self._workers.idle.wait()
         except TimeoutError:
-            _log.warning("attempts still run at hand-over", running=self.running)
+            _log.warning("attempts still run at hand-over", running=self._workers.running)
         for source in list(self._sources.values()):
             await self._give_back(source)
             if source.counts is not None and grant.holds():
                 await self._services.counts.save(source.part, counts=source.counts)
+        await self._gate.save()
         if self._grant is grant:
             grant.end()
             self._grant = None
             for source in list(self._sources.values()):
-                source.counts = None
+                source.counts, source.gathered = None, False
 
     async def reconnected(self) -> None:
         """Ask anew: the server has forgotten what was asked for before."""
@@ -144,7 +153,12 @@ class Lane:
                     held.touched_at = self._services.clock.monotonic()
                     await self._services.acks.in_progress(held)
             await source.puller.reset_when_late()
+            await self._close_when_shut(source)
+            await self._gather(source)
             self._open(source)
+        self._workers.advance()
+        if self.granted:
+            await self._gate.tick()
 
     async def save_counts(self, source: Source) -> int:
         """Write a source's counts when they changed and the shard is still held; give the size in bytes."""
@@ -152,9 +166,13 @@ class Lane:
             return 0
         return await self._services.counts.save(source.part, counts=source.counts)
 
+    def _may_work(self) -> bool:
+        return self.granted and self._gate.loaded
+
     def _puller(self, source: Source) -> Puller:
         async def on_message(message: Msg) -> None:
-            self._take_in(source, message)
+            if self._grant is not None and self._intake.take(source, message=message, grant=self._grant):
+                self._workers.advance()
 
         async def on_room() -> None:
             await self._refill(source)
@@ -168,21 +186,11 @@ class Lane:
             on_room=on_room,
         )
 
-    def _take_in(self, source: Source, message: Msg) -> None:
-        if self._grant is None:
-            return
-        now = self._services.clock.monotonic()
-        held = Held(message, handed=read_reply(message.reply), grant=self._grant, now=now)
-        if self._services.budget.overrun and len(source.holding):
-            self._services.spawn(self._services.acks.nak(held, delay_seconds=OVERRUN_DELAY_SECONDS))
-        elif source.holding.add(held):
-            self._start_workers()
-
     def _open(self, source: Source) -> None:
         """Load what must be known, then ask; does nothing while the lane or the source is not to pull."""
         if not self.granted or source.form is None:
             return
-        if source.counts is not None:
+        if source.counts is not None and self._gate.loaded:
             if self._wanted(source):
                 self._services.spawn(self._refill(source))
         elif source.part.subscription.name not in self._loading:
@@ -192,89 +200,85 @@ class Lane:
     async def _load(self, source: Source) -> None:
         grant = self._grant
         try:
+            await self._gate.load()
             counts = await self._services.counts.load(source.part)
         except Unavailable as exc:
-            _log.warning("attempt counts not loaded", subscription=source.part.subscription.name, reason=exc.reason)
+            _log.warning("records not loaded", subscription=source.part.subscription.name, reason=exc.reason)
             return
         finally:
             self._loading.discard(source.part.subscription.name)
         if grant is not None and grant is self._grant and source.counts is None:
             source.counts = counts
+            await self._gather(source)
+            self._workers.advance()
             await self._refill(source)
 
+    async def _gather(self, source: Source) -> None:
+        """See whether an ordered source holds all that its consumer has handed out; only then it may start.
+
+        Counted before it is asked: what comes in between can only make it wait once more.
+        """
+        if source.part.ordering is None or source.gathered or source.counts is None or not self.granted:
+            return
+        in_hand, running = len(source.holding), source.running
+        try:
+            handed_out = await self._services.consumers.unacknowledged(source.part)
+        except Unavailable:
+            return
+        if in_hand >= handed_out and not running and source.counts is not None:
+            source.gathered = True
+            self._workers.advance()
+
     async def _refill(self, source: Source) -> None:
-        if not self.granted or not source.pullable or not source.puller.may_ask():
+        if not self.granted or not source.pullable or not self._gate.loaded or not source.puller.may_ask():
             return
         batch = self._wanted(source)
-        max_bytes = self._request_bytes()
+        max_bytes = self._request_bytes() if batch else 0
         if batch and max_bytes:
             await source.puller.ask(batch, max_bytes=max_bytes)
 
+    def _wanted(self, source: Source) -> int:
+        """Give how many messages to ask for now; 0 to wait until more is free."""
+        gate = self._gate.gate
+        if gate is None:
+            return 0
+        now = self._services.clock.monotonic()
+        ahead = gate.ahead(now=now)
+        if not ahead:
+            return 0
+        free_places = max(0, gate.width(now=now) - self._workers.running)
+        most = worth_having(ahead, free_places=free_places, subscriptions=self._active)
+        free = source.tray.room(ahead=most) - source.puller.asked
+        idle = not source.puller.asked and not source.running
+        return free if free >= threshold(ahead, subscriptions=self._active) or (idle and free > 0) else 0
+
     def _request_bytes(self) -> int:
         """Give a lane a quarter of the process's bytes at most, and always a little to one that holds nothing."""
-        budget, held = self._services.budget, sum(source.holding.bytes for source in self._turns)
+        budget, held = self._services.budget, sum(source.holding.bytes for source in self._workers.turns)
         room = request_bytes(min(budget.room, budget.limit // 4 - held))
         return room if held else max(MIN_REQUEST_BYTES, room)
-
-    def _wanted(self, source: Source) -> int:
-        return to_ask(
-            self.width,
-            subscriptions=self._active,
-            running=self.running,
-            waiting=source.holding.waiting,
-            asked=source.puller.asked,
-        )
 
     def _count_active(self) -> None:
         self._active = sum(source.form is not None for source in self._sources.values())
 
-    def _start_workers(self) -> None:
-        if self.running >= self.width:
+    def _ended(self, outcome: Outcome | None) -> None:
+        if outcome is not None and not outcome.delivered:
+            self._gate.changed()
+
+    async def _close_when_shut(self, source: Source) -> None:
+        """Give back what waits when nothing may start for now, unless its order would suffer."""
+        if not self.granted or not self._gate.shut or source.tray.keeps_failed:
             return
-        waiting = sum(source.holding.waiting for source in self._turns)
-        for _ in range(min(self.width - self.running, waiting)):
-            self.running += 1
-            self._idle.clear()
-            self._services.spawn(self._work())
-
-    async def _work(self) -> None:
-        try:
-            while (turn := self._next()) is not None:
-                await self._see_through(*turn)
-        finally:
-            self.running -= 1
-            if not self.running:
-                self._idle.set()
-
-    def _next(self) -> tuple[Source, Held] | None:
-        if not self.granted or self.running > self.width:
-            return None
-        for _ in range(len(self._turns)):
-            source = self._turns[0]
-            self._turns.rotate(-1)
-            held = source.holding.take() if source.pullable else None
-            if held is not None:
-                return source, held
-        return None
-
-    async def _see_through(self, source: Source, held: Held) -> None:
-        try:
-            if self._wanted(source):
-                await self._refill(source)
-            await self._services.runner.run(source, held=held)
-        except (JethookError, NatsError) as exc:
-            # Not answered, so ack_wait gives the event back.
-            _log.warning("event not seen through", sequence=held.handed.sequence, error=type(exc).__name__)
-        except Exception:  # noqa: BLE001 -- the top of a task: one event must not cost the lane a place
-            _log.exception("event not seen through", sequence=held.handed.sequence)
-        finally:
-            source.holding.drop(held)
+        if source.puller.asked or source.tray.waiting:
+            await self._quiet(source)
 
     async def _quiet(self, source: Source) -> None:
         await source.puller.drain()
         await self._give_back(source)
 
     async def _give_back(self, source: Source) -> None:
-        for held in source.holding.drop_waiting():
+        for item in source.tray.drain():
+            held = held_of(item)
+            source.holding.drop(held)
             if held.grant.holds():
                 await self._services.acks.nak(held)

@@ -10,10 +10,25 @@ from nats.js import JetStreamContext
 from nats.js.errors import Error as JetStreamError
 from nats.js.errors import NotFoundError
 
+from jethook_contract.errors import Unavailable
 from jethook_contract.plan import PlanPart
 from jethook_dispatcher.shell.lane_reports import BacklogReport
 
 _log = structlog.get_logger(__name__)
+
+
+class Consumers:
+    """Ask consumers what they have handed out."""
+
+    def __init__(self, jetstream: JetStreamContext) -> None:
+        self._jetstream = jetstream
+
+    async def unacknowledged(self, part: PlanPart) -> int:
+        """Count what was handed out and is not answered; raises Unavailable."""
+        try:
+            return (await self._jetstream.consumer_info(part.stream, part.consumer)).num_ack_pending or 0
+        except (NatsError, JetStreamError, TimeoutError) as exc:
+            raise Unavailable("NATSUnreachable", f"consumer {part.consumer} cannot be read now") from exc
 
 
 async def read_backlog(jetstream: JetStreamContext, *, part: PlanPart) -> tuple[BacklogReport, int] | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator
 
 from nats.aio.msg import Msg
@@ -14,7 +13,8 @@ from jethook_dispatcher.shell.lane_grant import Grant
 class Held:
     """One message in hand.
 
-    `touched_at`: when the server last heard of it (monotonic seconds). `started`: its attempt has begun.
+    `touched_at`: when the server last heard of it (monotonic seconds). `started`: its attempt has begun, or it is on
+    its way to the dead letters.
     """
 
     __slots__ = ("grant", "handed", "message", "started", "touched_at")
@@ -48,15 +48,14 @@ class ByteBudget:
 
 
 class Holding:
-    """All that one subscription holds, by stream sequence, and the queue of what has not begun."""
+    """All that one subscription holds, by stream sequence; what of it is tried when is the tray's to say."""
 
-    __slots__ = ("_budget", "_by_sequence", "_queue", "bytes")
+    __slots__ = ("_budget", "_by_sequence", "bytes")
 
     def __init__(self, budget: ByteBudget) -> None:
         self.bytes = 0
         self._budget = budget
         self._by_sequence: dict[int, Held] = {}
-        self._queue: deque[Held] = deque()
 
     def __len__(self) -> int:
         return len(self._by_sequence)
@@ -65,32 +64,18 @@ class Holding:
         return iter(self._by_sequence.values())
 
     @property
-    def waiting(self) -> int:
-        """Count what has not begun."""
-        return len(self._queue)
-
-    @property
     def started(self) -> int:
         """Count what has begun and is not done."""
-        return len(self._by_sequence) - len(self._queue)
+        return sum(held.started for held in self)
 
     def add(self, held: Held) -> bool:
-        """Queue a message; False when its sequence is in hand already and the new copy is to be ignored."""
+        """Take a message; False when its sequence is in hand already and the new copy is to be ignored."""
         if held.handed.sequence in self._by_sequence:
             return False
         self._by_sequence[held.handed.sequence] = held
-        self._queue.append(held)
         self._budget.used += len(held.message.data)
         self.bytes += len(held.message.data)
         return True
-
-    def take(self) -> Held | None:
-        """Begin with the message that came first, or give None."""
-        if not self._queue:
-            return None
-        held = self._queue.popleft()
-        held.started = True
-        return held
 
     def drop(self, held: Held) -> None:
         """Let go of a message."""
@@ -98,11 +83,3 @@ class Holding:
             del self._by_sequence[held.handed.sequence]
             self._budget.used -= len(held.message.data)
             self.bytes -= len(held.message.data)
-
-    def drop_waiting(self) -> list[Held]:
-        """Let go of all that has not begun, and give it in ascending order of sequence."""
-        waiting = sorted(self._queue, key=lambda held: held.handed.sequence)
-        self._queue.clear()
-        for held in waiting:
-            self.drop(held)
-        return waiting

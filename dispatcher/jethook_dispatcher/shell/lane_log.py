@@ -7,7 +7,9 @@ from datetime import datetime
 import structlog
 
 from jethook_contract.plan import PlanPart
-from jethook_dispatcher.shell.lane_reports import AttemptReport, BacklogReport, Reporter
+from jethook_dispatcher.shell.lane_reports import AttemptReport, BacklogReport, GateNote, ParkedNote, Reporter
+
+_WORTH_A_LINE = frozenset({"Disabled", "Handshake", "CircuitBreaker"})
 
 _log = structlog.get_logger(__name__)
 
@@ -17,6 +19,7 @@ class LoggedReports:
 
     def __init__(self, then: Reporter) -> None:
         self._then = then
+        self._limits: dict[tuple[str, str], str | None] = {}
 
     def attempted(self, report: AttemptReport) -> None:
         """Take the end of an attempt."""
@@ -45,6 +48,25 @@ class LoggedReports:
         """Take what waits."""
         self._then.backlog(report)
 
+    def gate(self, note: GateNote) -> None:
+        """Take what keeps an endpoint's deliveries back."""
+        report = note.standing.report
+        before = self._limits.get((note.namespace, note.endpoint))
+        if report.limited_by != before and {report.limited_by, before} & _WORTH_A_LINE:
+            _log.warning(
+                "endpoint held back" if report.limited_by in _WORTH_A_LINE else "endpoint no longer held back",
+                namespace=note.namespace,
+                endpoint=note.endpoint,
+                limited_by=report.limited_by,
+                message=report.disabled.message if report.disabled else None,
+            )
+        self._limits[note.namespace, note.endpoint] = report.limited_by
+        self._then.gate(note)
+
+    def parked(self, note: ParkedNote) -> None:
+        """Take which keys wait."""
+        self._then.parked(note)
+
     def part_changed(self, part: PlanPart) -> None:
         """Take a new version of a part, or one that has come to this member."""
         self._then.part_changed(part)
@@ -55,6 +77,7 @@ class LoggedReports:
 
     def part_gone(self, part: PlanPart) -> None:
         """Take that a part is no longer this member's."""
+        self._limits.pop((part.namespace, part.endpoint.name), None)
         self._then.part_gone(part)
 
 

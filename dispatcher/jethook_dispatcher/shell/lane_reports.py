@@ -8,13 +8,15 @@ from typing import Protocol
 
 from jethook_contract.plan import PlanPart
 from jethook_dispatcher.core.outcome import Outcome
+from jethook_dispatcher.core.standing import ParkedKeys, Standing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptReport:
     """One attempt that has ended.
 
-    `attempt` counts from 1. `next_attempt_at`: when the event is tried again, None when it is not.
+    `attempt` counts from 1. `next_attempt_at`: when the event is tried again, None when it is not. `events`: for how
+    many the answer counts (a batch, a merge), 1 or more.
     """
 
     part: PlanPart
@@ -22,6 +24,24 @@ class AttemptReport:
     attempt: int
     ended_at: datetime
     next_attempt_at: datetime | None = None
+    events: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateNote:
+    """What keeps deliveries to one endpoint back, if anything does; told when it changes."""
+
+    namespace: str
+    endpoint: str
+    standing: Standing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParkedNote:
+    """Which keys of an ordered Subscription wait; told when it changes."""
+
+    part: PlanPart
+    parked: ParkedKeys
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +74,12 @@ class Reporter(Protocol):
 
     def backlog(self, report: BacklogReport) -> None:
         """Take what waits."""
+
+    def gate(self, note: GateNote) -> None:
+        """Take what keeps an endpoint's deliveries back."""
+
+    def parked(self, note: ParkedNote) -> None:
+        """Take which keys wait."""
 
     def part_changed(self, part: PlanPart) -> None:
         """Take a new version of a plan part whose shard this member owns, or a part that it has just come to own."""

@@ -8,21 +8,29 @@ from typing import Any, Protocol
 
 from nats.aio.client import Client
 
+from jethook_contract.gate import GateRecord
 from jethook_contract.plan import PlanPart
 from jethook_dispatcher.core.attempt_counts import AttemptCounts
+from jethook_dispatcher.core.outcome import Outcome
 from jethook_dispatcher.shell.clock import Clock
+from jethook_dispatcher.shell.deadletters import Death
 from jethook_dispatcher.shell.lane_acks import Acks
 from jethook_dispatcher.shell.lane_held import ByteBudget, Held
+from jethook_dispatcher.shell.lane_reports import Reporter
 from jethook_dispatcher.shell.lane_source import Source
+from jethook_dispatcher.shell.lane_work import Work
 
 Spawn = Callable[[Coroutine[Any, Any, None]], None]
 
 
 class Runner(Protocol):
-    """What a lane needs to have a message seen through."""
+    """What a lane needs to have a parcel seen through."""
 
-    async def run(self, source: Source, *, held: Held) -> None:
-        """Make one attempt and answer the message."""
+    async def run(self, work: Work) -> Outcome | None:
+        """Make one attempt and answer the messages; give its outcome, None when nothing was sent."""
+
+    async def bury(self, source: Source, *, held: Held, death: Death) -> bool:
+        """Give an event up: store it as a dead letter, then end its message. False: it waits."""
 
 
 class CountStore(Protocol):
@@ -35,6 +43,23 @@ class CountStore(Protocol):
         """Write changed counts; give the size in bytes."""
 
 
+class GateStore(Protocol):
+    """Where it is kept what outlives an endpoint's owner."""
+
+    async def load(self, namespace: str, endpoint: str) -> GateRecord | None:
+        """Read an endpoint's record; raises Unavailable."""
+
+    async def save(self, namespace: str, endpoint: str, *, record: GateRecord) -> None:
+        """Write it; raises Unavailable."""
+
+
+class ConsumerStates(Protocol):
+    """Where it is asked what a consumer has handed out."""
+
+    async def unacknowledged(self, part: PlanPart) -> int:
+        """Count what was handed out and is not answered; raises Unavailable."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaneServices:
     """What all lanes of a process share. `spawn` starts a task that the process waits for at its end."""
@@ -43,6 +68,9 @@ class LaneServices:
     clock: Clock
     runner: Runner
     counts: CountStore
+    gates: GateStore
+    consumers: ConsumerStates
+    reporter: Reporter
     acks: Acks
     budget: ByteBudget
     spawn: Spawn

@@ -8,12 +8,18 @@ from typing import Protocol
 from nats.aio.msg import Msg
 
 from jethook_contract.cloudevents import CloudEvent
+from jethook_contract.errors import Bug
 from jethook_contract.plan import PlanPart, PlanSecrets
 from jethook_contract.subjects import matches
 from jethook_dispatcher.core.attempt_counts import AttemptCounts
 from jethook_dispatcher.core.request import OutgoingRequest, RequestForm
-from jethook_dispatcher.shell.lane_held import ByteBudget, Holding
+from jethook_dispatcher.core.tray import Item, Parcel, Tray, make_tray
+from jethook_dispatcher.shell.lane_grant import Grant
+from jethook_dispatcher.shell.lane_held import ByteBudget, Held, Holding
 from jethook_dispatcher.shell.pull import Puller
+from jethook_processing.batch import batch_id, render_batch
+from jethook_processing.expressions import compile_key
+from jethook_processing.filters import EventFilter
 from jethook_processing.parse import parse_message
 from jethook_processing.render import render, webhook_id
 
@@ -30,8 +36,10 @@ class PullerFactory(Protocol):
 class Source:
     """Hold the state of one Subscription for as long as its plan part exists.
 
-    `counts` is None until they are loaded under the present grant; nothing is pulled before. `form` is None when the
-    part is not Active. Raises Invalid, when made or given a part, for what cannot be sent at all.
+    `counts` is None until they are loaded under the present grant; nothing is pulled before. `gathered` is False while
+    an ordered source has yet to get hold of all that its consumer has handed out. `form` is None when the part is not
+    Active. `running` counts the attempts under way. Raises Invalid, when made or given a part, for what cannot be sent
+    at all.
     """
 
     def __init__(self, part: PlanPart, *, secrets: PlanSecrets, budget: ByteBudget, puller: PullerFactory) -> None:
@@ -39,15 +47,32 @@ class Source:
         self.form: RequestForm | None = None
         self.counts: AttemptCounts | None = None
         self.counts_due = 0.0
+        self.gathered = False
+        self.running = 0
         self.holding = Holding(budget)
+        self.tray: Tray = make_tray(part)
         self.update(part, secrets=secrets)
         self.puller = puller(self)
 
     def update(self, part: PlanPart, *, secrets: PlanSecrets) -> None:
-        """Serve another version of the part from now on."""
+        """Serve another version of the part from now on; one of another shape needs `reshape` first."""
+        keyed = part.ordering or part.merge
+        self._key_of = compile_key(keyed.key_from) if keyed else None
+        self._filter = EventFilter(part.filter)
+        self._filters = bool(part.filter.cel or part.filter.dialects)
         self.form = RequestForm(part, secrets=secrets) if part.state == "Active" else None
         self.part = part
         self._wanted: set[str] = set()
+
+    def shaped_as(self, part: PlanPart) -> bool:
+        """Tell whether events are grouped in the same way by another version of the part."""
+        mine = self.part
+        return (mine.ordering, mine.merge, mine.batch) == (part.ordering, part.merge, part.batch)
+
+    def reshape(self, part: PlanPart) -> None:
+        """Group events as `part` says from now on; what was in hand must have been given back."""
+        self.tray = make_tray(part)
+        self.gathered = False
 
     def wants(self, subject: str, *, sequence: int) -> bool:
         """Tell whether a message is to be sent; subjects that a filter wants are remembered, up to a bound."""
@@ -64,16 +89,56 @@ class Source:
         """Tell whether the part wants deliveries and the attempts made so far are known."""
         return self.form is not None and self.counts is not None
 
-    def request(self, event: CloudEvent, *, delivery_id: str, attempt: int, now: datetime) -> OutgoingRequest:
-        """Build one attempt's request; raises Invalid when the event does not fit the Subscription's format."""
-        content = render(event, output_format=self.part.format)
-        if self.form is None:
-            raise RuntimeError("a source without a form builds no request")
-        return self.form.build(content, webhook_id=delivery_id, attempt=attempt, now=now)
+    @property
+    def startable(self) -> bool:
+        """Tell whether attempts may start: pullable, and an ordered source holds all that it has to sort."""
+        return self.form is not None and self.counts is not None and (self.gathered or self.part.ordering is None)
 
-    def delivery_id(self, event: CloudEvent) -> str:
-        """Give the event's webhook-id for this Subscription."""
-        return webhook_id(event, namespace=self.part.namespace, subscription=self.part.subscription.name)
+    def item(self, held: Held) -> Item | None:
+        """Read what is needed to place a message; None when the filter does not want its event. Raises Invalid."""
+        attempts = self.counts.of(held.handed.sequence) if self.counts is not None else 0
+        key, event = "", None
+        if self._filters or self._key_of is not None or self.part.batch is not None:
+            event = read_event(held.message)
+            if self._filters and not self._filter.wants(event):
+                return None
+            key = self._key_of(event) if self._key_of is not None else ""
+        size = len(held.message.data)
+        return Item(sequence=held.handed.sequence, key=key, attempts=attempts, size=size, event=event, payload=held)
+
+    def request(self, parcel: Parcel, *, delivery_id: str, attempt: int, now: datetime, target: int) -> OutgoingRequest:
+        """Build one attempt's request; raises Invalid when the event does not fit the Subscription's format."""
+        if self.form is None:
+            raise Bug("NoForm", "a source without a form builds no request")
+        events = [event_of(item) for item in parcel.sent]
+        content = render_batch(events) if parcel.batched else render(events[0], output_format=self.part.format)
+        return self.form.build(content, webhook_id=delivery_id, attempt=attempt, now=now, target=target)
+
+    def delivery_id(self, parcel: Parcel) -> str:
+        """Give the webhook-id of what a parcel sends; raises Invalid for an event that cannot be read."""
+        namespace, name = self.part.namespace, self.part.subscription.name
+        ids = [webhook_id(event_of(item), namespace=namespace, subscription=name) for item in parcel.sent]
+        return batch_id(ids) if parcel.batched else ids[0]
+
+
+def held_of(item: Item) -> Held:
+    """Give the message that an item was made of."""
+    held = item.payload
+    if not isinstance(held, Held):
+        raise Bug("NoMessage", "an item of a lane holds no message")
+    return held
+
+
+def grant_of(parcel: Parcel) -> Grant:
+    """Give the grant under which a parcel's messages came; it is one, since a gap empties the tray."""
+    return held_of(parcel.items[0]).grant
+
+
+def event_of(item: Item) -> CloudEvent:
+    """Give an item's event, read at its first use; raises Invalid."""
+    if item.event is None:
+        item.event = read_event(held_of(item).message)
+    return item.event
 
 
 def read_event(message: Msg) -> CloudEvent:

@@ -132,7 +132,9 @@ class Lanes:
         lane = self._lanes.get(address)
         if lane is None:
             shard = shard_of(*address)
-            lane = self._lanes[address] = self._by_shard[shard][address] = Lane(self._services)
+            lane = self._lanes[address] = self._by_shard[shard][address] = Lane(
+                self._services, namespace=address[0], endpoint=address[1]
+            )
             if shard in self._gained:
                 lane.gain(Grant(self._ownership, shard=shard))
         return lane

@@ -27,10 +27,12 @@ from jethook_dispatcher.shell.attempts import AttemptLog
 from jethook_dispatcher.shell.clock import Clock, LoopLoad
 from jethook_dispatcher.shell.deadletters import DeadLetters
 from jethook_dispatcher.shell.delivery import Deliverer
+from jethook_dispatcher.shell.gate_store import GateRecords
 from jethook_dispatcher.shell.kube_client import KubeClient
 from jethook_dispatcher.shell.lane_acks import Acks
 from jethook_dispatcher.shell.lane_attempt import AttemptRunner
 from jethook_dispatcher.shell.lane_background import Background
+from jethook_dispatcher.shell.lane_backlog import Consumers
 from jethook_dispatcher.shell.lane_egress import Egress, Place, addresses_of, nats_places
 from jethook_dispatcher.shell.lane_held import ByteBudget
 from jethook_dispatcher.shell.lane_log import LoggedReports
@@ -214,6 +216,9 @@ class Dispatcher:
             client=self._client,
             clock=clock,
             runner=runner,
+            gates=GateRecords(jetstream, pool=self._settings.pool),
+            consumers=Consumers(jetstream),
+            reporter=reporter,
             counts=AttemptCountStore(jetstream, pool=self._settings.pool, nonce=self._membership),
             acks=acks,
             budget=ByteBudget(self._settings.prefetch_bytes),

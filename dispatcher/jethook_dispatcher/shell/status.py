@@ -21,7 +21,7 @@ from jethook_dispatcher.core.delivery_state import Backlog, Fault
 from jethook_dispatcher.core.tracked import ObjectKey, Tracked, endpoint_key, subscription_key
 from jethook_dispatcher.core.write_budget import WriteBudget
 from jethook_dispatcher.shell.clock import Clock
-from jethook_dispatcher.shell.lane_reports import AttemptReport, BacklogReport
+from jethook_dispatcher.shell.lane_reports import AttemptReport, BacklogReport, GateNote, ParkedNote
 
 TICK_SECONDS = 0.25
 LOADS_A_TICK = 256
@@ -84,6 +84,7 @@ class StatusReporter:
                 ended_at=report.ended_at,
                 next_attempt_at=report.next_attempt_at,
                 now=now,
+                events=report.events,
             )
             if turned:
                 self._mark_urgent(tracked)
@@ -120,6 +121,23 @@ class StatusReporter:
             else:
                 self._mark(tracked)
 
+    def gate(self, note: GateNote) -> None:
+        """Take what keeps an endpoint's deliveries back."""
+        endpoint = self._tracked.get(ObjectKey("WebhookEndpoint", note.namespace, note.endpoint))
+        if endpoint is None:
+            return
+        self._mark_by(endpoint, turned=endpoint.put_standing(note.standing))
+        for part in endpoint.parts:
+            subscription = self._tracked.get(subscription_key(part))
+            if subscription is not None:
+                self._mark_by(subscription, turned=subscription.put_standing(note.standing))
+
+    def parked(self, note: ParkedNote) -> None:
+        """Take which keys of an ordered Subscription wait."""
+        tracked = self._tracked.get(subscription_key(note.part))
+        if tracked is not None:
+            self._mark_by(tracked, turned=tracked.put_parked(note.parked))
+
     def part_changed(self, part: PlanPart) -> None:
         """Take a new version of a plan part whose shard this member owns, or a part that it has just come to own."""
         for key in (endpoint_key(part), subscription_key(part)):
@@ -129,6 +147,7 @@ class StatusReporter:
             else:
                 tracked.put_part(part)
             self._mark_urgent(tracked)
+        self._share_standing(part)
 
     def part_faulty(self, part: PlanPart, *, reason: str, message: str) -> None:
         """Take that a part cannot be served and its lane has stopped."""
@@ -233,6 +252,18 @@ class StatusReporter:
             tracked = self._tracked.get(key)
             if tracked is not None:
                 yield tracked
+
+    def _share_standing(self, part: PlanPart) -> None:
+        """Tell a Subscription that came later how its endpoint stands."""
+        endpoint, subscription = self._tracked[endpoint_key(part)], self._tracked[subscription_key(part)]
+        if endpoint.standing is not None:
+            subscription.put_standing(endpoint.standing)
+
+    def _mark_by(self, tracked: Tracked, *, turned: bool) -> None:
+        if turned:
+            self._mark_urgent(tracked)
+        else:
+            self._mark(tracked)
 
     def _mark(self, tracked: Tracked) -> None:
         at = tracked.due_at(urgent=False, now=self._clock.monotonic())

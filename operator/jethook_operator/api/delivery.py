@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Annotated, Literal
+
 from pydantic import AwareDatetime, Field
 
-from jethook_contract.status import DeliveryState
+from jethook_contract.status import DeliveryState, LimitedBy
 from jethook_operator.api.meta import StatusModel
+from jethook_operator.api.rules import ListType
+
+MAX_PARKED_KEYS = 16
 
 
 class LastError(StatusModel):
@@ -21,11 +26,42 @@ class LastError(StatusModel):
     """What went wrong, in a sentence."""
 
 
-class SubscriptionDelivery(StatusModel):
-    """How delivery of one Subscription goes. Counts are since the Subscription was created."""
+class ParkedKey(StatusModel):
+    """A key whose first event waits for another attempt, and all later events of the key behind it."""
+
+    key: str = Field(max_length=8192)
+    """The key, as ordering.keyFrom gave it."""
+    sequence: int = Field(ge=0)
+    """Number of the first event in the stream; `jethook skip` takes it."""
+    event_id: str = Field(max_length=8192)
+    """The id of the first event."""
+    attempts: int = Field(ge=0)
+    """Attempts for the first event that failed so far."""
+    waiting: int = Field(default=1, ge=1)
+    """Events of the key in hand, the first included. Default: 1."""
+    next_attempt_time: AwareDatetime | None = None
+    """When the first event is tried again."""
+
+
+class Handshake(StatusModel):
+    """What became of the CloudEvents handshake."""
+
+    state: Literal["Allowed", "Refused", "Pending"]
+    """Allowed: events are delivered. Refused: the receiver did not agree. Pending: it has not answered yet."""
+    requests_per_minute: int | None = Field(default=None, ge=0)
+    """The rate that the receiver allows; not there when it sets no bound."""
+    time: AwareDatetime
+    """When it was asked last."""
+    message: str | None = Field(default=None, max_length=1024)
+    """Why, in a sentence."""
+
+
+class Delivery(StatusModel):
+    """What is reported of an endpoint and of a Subscription alike."""
 
     state: DeliveryState | None = None
-    """The state of the endpoint in one word, e.g. Healthy, Failing, Suspended; Idle: nothing was tried yet."""
+    """The state in one word, e.g. Healthy, Degraded (some attempts fail), Failing, Throttled (the receiver asked for
+    less), CircuitOpen, Disabled, Suspended; Idle: nothing was tried yet."""
     delivered: int | None = Field(default=None, ge=0)
     """Events that the receiver accepted (answer 2xx)."""
     retried: int | None = Field(default=None, ge=0)
@@ -44,11 +80,25 @@ class SubscriptionDelivery(StatusModel):
     """The last attempt that failed."""
 
 
-class EndpointDelivery(SubscriptionDelivery):
+class SubscriptionDelivery(Delivery):
+    """How delivery of one Subscription goes. Counts are since the Subscription was created."""
+
+    parked_keys: Annotated[tuple[ParkedKey, ...], Field(max_length=MAX_PARKED_KEYS), ListType("atomic")] | None = None
+    """Keys whose first event waits for another attempt, when ordering is set; the first of them, see
+    parkedKeyCount."""
+    parked_key_count: int | None = Field(default=None, ge=0)
+    """How many keys wait in all."""
+
+
+class EndpointDelivery(Delivery):
     """How delivery to one endpoint goes, over all its Subscriptions. Counts are since the endpoint was created."""
 
-    limited_by: str | None = Field(default=None, max_length=64)
-    """What keeps deliveries back now, if anything does, as one CamelCase word."""
+    limited_by: LimitedBy | None = None
+    """What keeps deliveries back now, if anything does."""
+    allowed_requests_per_second: int | None = Field(default=None, ge=0)
+    """The rate that is left while the receiver's answers (429, 502, 503, 504) hold it below the spec's."""
+    handshake: Handshake | None = None
+    """What became of the CloudEvents handshake, where spec.handshake asks for it."""
     success_percent: int | None = Field(default=None, ge=0, le=100)
     """Share of the recent attempts that succeeded, in percent."""
     in_flight: int | None = Field(default=None, ge=0)

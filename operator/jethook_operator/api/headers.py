@@ -31,6 +31,9 @@ _VALUE_RULE = spelled(
 )
 
 
+HeaderName = Annotated[str, Field(min_length=1, max_length=128), _TOKEN_RULE, _RESERVED_RULE]
+
+
 class ValueSource(ApiModel):
     """Where a value comes from."""
 
@@ -49,7 +52,7 @@ class Header(ApiModel):
         ),
     )
 
-    name: Annotated[str, Field(min_length=1, max_length=128), _TOKEN_RULE, _RESERVED_RULE]
+    name: HeaderName
     """Name of the header. Names that Jethook sets itself are refused."""
     value: Annotated[str, Field(max_length=4096), _VALUE_RULE] | None = None
     """Its value, for all to read who may read this object. For a secret use valueFrom."""

@@ -18,8 +18,9 @@ _REASON = "NoStructuralSchema"
 _NULL = {"type": "null"}
 _COPIED = frozenset(
     {
-        "default", "enum", "maxItems", "maxLength", "maximum", "minItems", "minLength", "minimum",
-        "required", "type", "x-kubernetes-list-map-keys", "x-kubernetes-list-type", "x-kubernetes-validations",
+        "enum", "maxItems", "maxLength", "maxProperties", "maximum", "minItems", "minLength",
+        "minProperties", "minimum", "required", "type", "x-kubernetes-list-map-keys", "x-kubernetes-list-type",
+        "x-kubernetes-validations",
     }
 )  # fmt: skip
 _READING_ORDER = ("description", "type", "format", "enum", "default")
@@ -87,8 +88,20 @@ def _properties(value: Schema, definitions: Mapping[str, Schema], path: str) -> 
     }
 
 
+def _values(value: Any, definitions: Mapping[str, Schema], path: str) -> Schema:
+    if not isinstance(value, dict):
+        raise _refused(path, "a map of anything")
+    return {"additionalProperties": translate(value, definitions=definitions, path=f"{path}.*")}
+
+
 def _items(value: Schema, definitions: Mapping[str, Schema], path: str) -> Schema:
     return {"items": translate(value, definitions=definitions, path=f"{path}[]")}
+
+
+def _default(value: Any, _definitions: Mapping[str, Schema], _path: str) -> Schema:
+    """Leave out of a default object what is not set: the API server takes no null for it."""
+    given = {name: inner for name, inner in value.items() if inner is not None} if isinstance(value, dict) else value
+    return {"default": given}
 
 
 def _const(value: Any, _definitions: Mapping[str, Schema], _path: str) -> Schema:
@@ -108,6 +121,8 @@ def _description(value: str, _definitions: Mapping[str, Schema], _path: str) -> 
 _SPECIAL: Mapping[str, Callable[[Any, Mapping[str, Schema], str], Schema]] = {
     "properties": _properties,
     "items": _items,
+    "additionalProperties": _values,
+    "default": _default,
     "const": _const,
     "format": _format,
     "description": _description,
@@ -122,6 +137,8 @@ def _bounded(schema: Schema, path: str) -> None:
         raise _refused(path, "type number: use an integer with its unit in the name")
     if kind == "string" and not schema.keys() & {"maxLength", "enum", "format"}:
         raise _refused(path, "a string without maxLength")
+    if "additionalProperties" in schema and "maxProperties" not in schema:
+        raise _refused(path, "a map without maxProperties")
     if kind == "array" and not {"maxItems", "x-kubernetes-list-type"} <= schema.keys():
         raise _refused(path, "a list without maxItems and list type")
 

@@ -9,7 +9,9 @@ from pydantic import Field
 from jethook_operator.api.delivery import SubscriptionDelivery
 from jethook_operator.api.meta import ApiModel, Conditions, LabelName, ObjectMeta, StatusModel, name_rule
 from jethook_operator.api.resource import LenientStatus, Resource
+from jethook_operator.api.retry import RetryOverride
 from jethook_operator.api.rules import ListType, Rule, spelled
+from jethook_operator.api.selection import Backlog, Batch, EventFilter, Merge, Ordering
 
 MAX_EVENT_TYPES = 9  # more filter subjects make a consumer slow (docs: NATS, measured)
 
@@ -39,8 +41,37 @@ class EndpointReference(ApiModel):
     """Name of the WebhookEndpoint."""
 
 
+_GROUPING_RULE = Rule(
+    cel="[has(self.ordering), has(self.merge), has(self.batch)].filter(given, given).size() <= 1",
+    message="at most one of ordering, merge and batch can be used; remove the others",
+    check=lambda spec: [spec.ordering, spec.merge, spec.batch].count(None) >= 2,  # noqa: PLR2004 -- of three
+)
+_BATCH_FORMAT_RULE = Rule(
+    cel="!has(self.batch) || self.format == 'Structured'",
+    message="batch needs format Structured, since a CloudEvents batch is JSON; change format or remove batch",
+    check=lambda spec: spec.batch is None or spec.format == "Structured",
+)
+_COLLECT_FORMAT_RULE = Rule(
+    cel="!has(self.merge) || self.merge.strategy != 'Collect' || self.format == 'Structured'",
+    message="merge with strategy Collect needs format Structured, since a CloudEvents batch is JSON;"
+    " change format or strategy",
+    check=lambda spec: spec.merge is None or spec.merge.strategy != "Collect" or spec.format == "Structured",
+)
+_AGE_RULE = Rule(
+    cel="!has(self.retry) || !has(self.retry.maxAgeSeconds) || self.retry.maxAgeSeconds <= self.backlog.maxAgeSeconds",
+    message="retry.maxAgeSeconds must be at most backlog.maxAgeSeconds; lower the one or raise the other",
+    check=lambda spec: (
+        spec.retry is None
+        or spec.retry.max_age_seconds is None
+        or spec.retry.max_age_seconds <= spec.backlog.max_age_seconds
+    ),
+)
+
+
 class SubscriptionSpec(ApiModel):
     """Which events go to which endpoint, and in what form."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (_GROUPING_RULE, _BATCH_FORMAT_RULE, _COLLECT_FORMAT_RULE, _AGE_RULE)
 
     endpoint_ref: EndpointReference
     """The WebhookEndpoint that gets the events, in the same namespace. Events wait while it is missing."""
@@ -50,9 +81,21 @@ class SubscriptionSpec(ApiModel):
     """The CloudEvents types to deliver, 1 to 9 of them. `*` stands for one segment between dots, a final `**` for one
     or more: com.example.*.made, com.example.order.**. Events of a type that is removed here are still delivered when
     they were published before."""
+    filter: EventFilter | None = None
+    """Which events of these types are wanted, by what is in them. Default: all."""
     format: Literal["Structured", "Binary", "Data"] = "Structured"
     """Form of the request. Structured (default): the whole event as one JSON document. Binary: the data as body, the
     attributes as ce-* headers. Data: the data alone."""
+    ordering: Ordering | None = None
+    """Strict order for each key. Default: none, events go as soon as they can."""
+    merge: Merge | None = None
+    """Events of a key within a window become one delivery. Default: none, each goes by itself."""
+    batch: Batch | None = None
+    """Events go together in one request, as a CloudEvents batch. Default: none, each goes by itself."""
+    retry: RetryOverride | None = None
+    """What is different from the endpoint's retry. Default: nothing."""
+    backlog: Backlog = Backlog()
+    """How much may wait before the oldest become dead letters."""
     suspend: bool = False
     """Set to true to stop deliveries of this Subscription; its events wait. Default: false."""
 

@@ -1,4 +1,4 @@
-"""The URL of an endpoint: what is accepted, by rules that each name one fault."""
+"""URLs that Jethook sends requests to, of receivers and token endpoints, by rules that each name one fault."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ _SCHEME_RULE = Rule(
 )
 _USER_RULE = Rule(
     cel=f'!self.matches(r"^{_USER.pattern}")',
-    message="must hold no user name or password; send credentials by headers[].valueFrom.secretKeyRef",
+    message="must hold no user name or password; put them into a Secret that authentication refers to",
     check=lambda url: _USER.match(url) is None,
 )
 _FRAGMENT_RULE = Rule(

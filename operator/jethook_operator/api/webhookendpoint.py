@@ -6,63 +6,43 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from jethook_operator.api.authentication import HEADER as AUTHORIZATION
+from jethook_operator.api.authentication import Authentication
+from jethook_operator.api.breaker import CircuitBreaker
 from jethook_operator.api.delivery import EndpointDelivery
 from jethook_operator.api.headers import Headers
-from jethook_operator.api.meta import (
-    ApiModel,
-    Conditions,
-    LabelName,
-    ObjectMeta,
-    SecretReference,
-    StatusModel,
-    name_rule,
-)
+from jethook_operator.api.limits import Limits
+from jethook_operator.api.meta import ApiModel, Conditions, LabelName, ObjectMeta, StatusModel, name_rule
 from jethook_operator.api.resource import LenientStatus, Resource
+from jethook_operator.api.retry import Retry
 from jethook_operator.api.rules import ListType, Rule
+from jethook_operator.api.signing import Signatures, written_headers_cel
+from jethook_operator.api.tls import TLS
 from jethook_operator.api.urls import Url
 
-
-class Signing(ApiModel):
-    """One signature that each request carries."""
-
-    scheme: Literal["StandardWebhooks"]
-    """How to sign. StandardWebhooks: HMAC-SHA256 in the headers webhook-id, webhook-timestamp, webhook-signature."""
-    secret_ref: SecretReference
-    """The Secret with the keys: `current` signs; `previous`, where there is one, signs too, so that receivers can
-    change over."""
+MAX_TARGETS = 16
 
 
-class Limits(ApiModel):
-    """How much the receiver is given at once."""
+class EndpointTarget(ApiModel):
+    """One of several instances of the receiver."""
 
-    max_in_flight: int = Field(default=20, ge=1, le=1000)
-    """Requests that may be open at the same time, 1 to 1000. Default: 20."""
+    url: Url
+    """The URL that gets the requests (POST), with https:// or http://."""
+    weight: int = Field(default=1, ge=1, le=100)
+    """Its share of the requests that are open, against the other targets' weights, 1 to 100. Default: 1."""
 
 
-class Retry(ApiModel):
-    """When a failed delivery is tried again, and when it is given up."""
-
-    rules: ClassVar[tuple[Rule, ...]] = (
-        Rule(
-            cel="self.initialDelaySeconds <= self.maxDelaySeconds",
-            message="initialDelaySeconds must be at most maxDelaySeconds; lower the one or raise the other",
-            check=lambda retry: retry.initial_delay_seconds <= retry.max_delay_seconds,
-        ),
-    )
-
-    max_attempts: int = Field(default=12, ge=1, le=100)
-    """Attempts for one event, the first included, 1 to 100; then it becomes a dead letter. Default: 12."""
-    initial_delay_seconds: int = Field(default=5, ge=1, le=86400)
-    """Seconds from the first failure to the second attempt, 1 to 86400. Default: 5."""
-    factor: int = Field(default=3, ge=1, le=10)
-    """By how much each delay is longer than the one before it, 1 to 10; 1 keeps them equal. Default: 3."""
-    max_delay_seconds: int = Field(default=21600, ge=1, le=604800)
-    """The longest delay in seconds, 1 to 604800 (7 days). Default: 21600 (6 hours)."""
-    jitter_percent: int = Field(default=20, ge=0, le=100)
-    """By how many percent a delay may differ at random, 0 to 100, so that not all come at once. Default: 20."""
-    max_age_seconds: int = Field(default=172800, ge=1, le=2592000)
-    """Age of an event in seconds, 1 to 2592000 (30 days), from which a failed attempt is its last. Default: 172800
-    (2 days)."""
+Targets = Annotated[
+    tuple[EndpointTarget, ...],
+    Field(min_length=1, max_length=MAX_TARGETS, strict=False),
+    # Not a map by URL: the API server would repeat the URL in a refusal, with the secrets that its query may hold.
+    ListType("atomic"),
+    Rule(
+        cel="self.all(a, self.exists_one(b, b.url == a.url))",
+        message="must name each URL once; remove the repeated entry and raise the weight of the other",
+        check=lambda targets: len({target.url for target in targets}) == len(targets),
+    ),
+]
 
 
 class PoolReference(ApiModel):
@@ -75,32 +55,70 @@ class PoolReference(ApiModel):
 class WebhookEndpointSpec(ApiModel):
     """Where to send, and how carefully."""
 
-    url: Url
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            cel="has(self.url) != has(self.targets)",
+            message="must have exactly one of url and targets",
+            check=lambda spec: (spec.url is None) is not (spec.targets is None),
+        ),
+        Rule(
+            cel=f"self.headers.all(header, !self.signing.exists(one, header.name.lowerAscii() in"
+            f" {written_headers_cel('one')}))",
+            message="headers must not name a header that signing writes; remove it from headers",
+            check=lambda spec: not spec.own_names() & spec.signed_names(),
+        ),
+        Rule(
+            cel=f"!has(self.authentication) || !(self.headers.exists(header, header.name.lowerAscii() =="
+            f" '{AUTHORIZATION}') || self.signing.exists(one, '{AUTHORIZATION}' in {written_headers_cel('one')}))",
+            message="authentication sets the header Authorization; remove it from headers and signing, or remove"
+            " authentication",
+            check=lambda spec: (
+                spec.authentication is None or AUTHORIZATION not in spec.own_names() | spec.signed_names()
+            ),
+        ),
+    )
+
+    url: Url | None = None
     """The URL that gets the requests (POST), with https:// or http://. Private addresses are refused unless the pool
-    allows them. Put no credentials here: use headers with valueFrom."""
+    allows them. Put no credentials here: use authentication, or headers with valueFrom."""
+    targets: Targets | None = None
+    """Several instances of the same receiver, 1 to 16, instead of url: requests are balanced over them by weight, and
+    go to another one when an instance fails."""
     headers: Headers = ()
     """Headers that each request carries in addition, at most 32. Default: none."""
-    signing: Annotated[
-        tuple[Signing, ...],
-        Field(max_length=8, strict=False),
-        ListType("atomic"),
-        Rule(
-            cel="self.all(a, self.exists_one(b, b.scheme == a.scheme && b.secretRef.name == a.secretRef.name))",
-            message="must name each pair of scheme and Secret once; remove the repeated entry",
-            check=lambda entries: len({(one.scheme, one.secret_ref.name) for one in entries}) == len(entries),
-        ),
-    ] = ()
+    signing: Signatures = ()
     """Signatures that each request carries, at most 8. Default: none, so that the receiver cannot tell who sent it."""
+    authentication: Authentication | None = None
+    """How requests are authorised at the receiver. Default: none."""
+    tls: TLS | None = None
+    """Certificates for connections to the receiver. Default: the system's authorities, no client certificate."""
     timeout_seconds: int = Field(default=15, ge=1, le=120)
     """Seconds that one attempt may take in all, 1 to 120. Default: 15."""
     limits: Limits = Limits()
     """How much the receiver is given at once."""
     retry: Retry = Retry()
     """When a failed delivery is tried again, and when it is given up."""
+    circuit_breaker: CircuitBreaker = CircuitBreaker()
+    """When deliveries stop because too many attempts failed, and how they begin again."""
+    handshake: Literal["None", "CloudEvents"] = "None"
+    """None (default): deliver at once. CloudEvents: first ask each URL by the OPTIONS request of the CloudEvents
+    webhook specification, deliver when it agrees, at the rate that it allows."""
     pool_ref: PoolReference = PoolReference()
     """The DispatcherPool that delivers. Default: the pool default."""
     suspend: bool = False
     """Set to true to stop deliveries to this endpoint; its events wait. Default: false."""
+
+    def instances(self) -> tuple[EndpointTarget, ...]:
+        """List the instances of the receiver, one when `url` is given."""
+        return self.targets or (() if self.url is None else (EndpointTarget(url=self.url),))
+
+    def own_names(self) -> frozenset[str]:
+        """Give the names of `headers`, in lower case."""
+        return frozenset(header.name.lower() for header in self.headers)
+
+    def signed_names(self) -> frozenset[str]:
+        """Give the names of the headers that `signing` writes, in lower case."""
+        return frozenset(name for one in self.signing for name in one.written_headers())
 
 
 class WebhookEndpointStatus(StatusModel):
@@ -112,7 +130,8 @@ class WebhookEndpointStatus(StatusModel):
     """Ready: accepted, consumers and plan in place. Delivering: events reach the receiver. Reconciling and Stalled are
     there only while true."""
     url: str | None = Field(default=None, max_length=2048)
-    """Scheme, host and path of the URL; its query may hold secrets and is left out."""
+    """Scheme, host and path of the URL, its query left out since it may hold secrets; of several targets the first,
+    and how many more."""
     delivery: EndpointDelivery | None = None
     """How delivery goes."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -51,8 +52,14 @@ def endpoint_status(endpoint: WebhookEndpoint, *, verdict: Verdict) -> StatusPat
         uid=metadata.uid,
         observed_generation=metadata.generation,
         conditions=verdict.conditions,
-        fields={"url": shown_url(endpoint.spec.url)},
+        fields={"url": shown_urls([one.url for one in endpoint.spec.instances()])},
     )
+
+
+def shown_urls(urls: Sequence[str]) -> str:
+    """Show the first of one or more URLs without secrets, and how many more there are."""
+    more = f" +{len(urls) - 1}" if len(urls) > 1 else ""
+    return shown_url(urls[0]) + more
 
 
 def shown_url(url: str) -> str:

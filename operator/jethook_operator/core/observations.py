@@ -21,7 +21,8 @@ class ObservedConsumer:
     """The consumer of a Subscription.
 
     `filters` are the consumer's filter subjects, `wanted` those that the spec wanted at the last update. `ack_floor` is
-    a stream sequence, below which all is acknowledged. `orphaned_at` is empty, or RFC 3339.
+    a stream sequence, below which all is acknowledged. `num_ack_pending` events are out, those in back-off among them,
+    at most `max_ack_pending`. `orphaned_at` is empty, or RFC 3339.
     """
 
     name: str
@@ -33,6 +34,7 @@ class ObservedConsumer:
     ack_floor: int = 0
     num_pending: int = 0
     num_ack_pending: int = 0
+    max_ack_pending: int = 20_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

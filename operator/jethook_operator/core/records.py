@@ -1,9 +1,10 @@
-"""Tell which records of dispatchers may be left of objects that are gone: attempt counts, and reports on delivery."""
+"""Tell which records of dispatchers may be left of objects that are gone: attempt counts, gates, reports."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from jethook_contract.gate import gate_key
 from jethook_contract.status import status_key
 from jethook_operator.core.resources import Key, Kind
 
@@ -21,8 +22,11 @@ class RecordPlace:
 
 
 def retries_record(bucket: str, key: str) -> RecordPlace | None:
-    """Read the key `<namespace>.<subscription>`; None for what is no such key."""
+    """Read the key `<namespace>.<subscription>`, or the one that `gate_key` writes; None for what is neither."""
     namespace, _, name = key.partition(".")
+    endpoint = name.partition(".")[0]
+    if namespace and endpoint and key == gate_key(namespace, endpoint):
+        return RecordPlace(bucket=bucket, key=key, of=Key("WebhookEndpoint", namespace, endpoint))
     if not namespace or not name or "." in name:
         return None
     return RecordPlace(bucket=bucket, key=key, of=Key("Subscription", namespace, name))
@@ -30,8 +34,8 @@ def retries_record(bucket: str, key: str) -> RecordPlace | None:
 
 def status_record(bucket: str, key: str) -> RecordPlace | None:
     """Read the key that `status_key` writes; None for what is no such key."""
-    kind = _STATUS_PREFIXES.get(key.partition(".")[0])
-    inner = retries_record(bucket, key.partition(".")[2])
-    if kind is None or inner is None:
+    prefix, namespace, name = (*key.split(".", 2), "", "")[:3]
+    kind = _STATUS_PREFIXES.get(prefix)
+    if kind is None or not namespace or not name or "." in name:
         return None
-    return RecordPlace(bucket=bucket, key=key, of=Key(kind, inner.of.namespace, inner.of.name))
+    return RecordPlace(bucket=bucket, key=key, of=Key(kind, namespace, name))

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from jethook_contract import names
 from jethook_contract.errors import Invalid, JethookError, Waiting
 from jethook_contract.plan import ObjectId, PlanPart, PlanSecrets, RetryPolicy, State, Target
 from jethook_contract.subjects import filter_subject, filter_subjects
-from jethook_contract.target import Limits, TargetUrl
 from jethook_operator.api.dispatcherpool import DispatcherPool
 from jethook_operator.api.subscription import Subscription
 from jethook_operator.api.webhookendpoint import WebhookEndpoint
 from jethook_operator.core.conditions import Verdict, programmed, verdict_of
 from jethook_operator.core.filters import Filters, decide_filters
+from jethook_operator.core.grouping import WAITS_SECONDS, GroupingDecision, decide_grouping, wanted_grouping
 from jethook_operator.core.observations import ObservedConsumer, ObservedPart, Place
 from jethook_operator.core.references import Secrets, resolve
 from jethook_operator.core.resources import Broken, Key
+from jethook_operator.core.retry import retry_policy
+from jethook_operator.core.selection import check_expressions, plan_backlog, plan_filter
 from jethook_operator.core.status import StatusPatch
+from jethook_operator.core.target import target_of
 
+BAD_EXPRESSION = "BadExpression"
 RETIRED_SECONDS = 5.0  # how soon to look again whether a retired type is drained
 
 
@@ -43,10 +47,12 @@ class SubscriptionInputs:
 class SubscriptionDecision:
     """What shall be. The shell seals `secrets` into `part`, keeping the old token when the digest is equal.
 
-    Order: consumer (`filters`), removal of the parts at `obsolete`, the part at `place`, status.
+    Order: consumer (`filters`, `grouping.first_max_ack_pending`), removal of the parts at `obsolete`, the part at
+    `place`, consumer (`grouping.max_ack_pending`), status.
     """
 
     filters: Filters
+    grouping: GroupingDecision
     place: Place
     part: PlanPart
     secrets: PlanSecrets
@@ -82,17 +88,25 @@ def wanted_filters(subscription: Subscription) -> tuple[str, ...]:
 
 
 def decide_subscription(inputs: SubscriptionInputs) -> SubscriptionDecision:
-    """Decide; raises Invalid when the event types cannot be used: consumer and plan then stay as they are."""
+    """Decide; raises Invalid when types or expressions cannot be used: consumer and plan then stay as they are.
+
+    Where there is no plan yet that could stay, a wrong expression withholds it: the consumer is made, events wait.
+    """
     subscription = inputs.subscription
     wanted = wanted_filters(subscription)
+    refused = _refused(inputs)
     filters = decide_filters(inputs.consumer, wanted=wanted, last_sequence=inputs.last_sequence)
-    route = _route(inputs)
-    part = _part(inputs, filters=filters, route=route)
+    grouping = decide_grouping(
+        wanted_grouping(subscription.spec), consumer=inputs.consumer, parts=tuple(one.part for one in inputs.parts)
+    )
+    route = _route(inputs, refused=refused)
+    part = _part(inputs, filters=filters, grouping=grouping, route=route)
     key = names.plan_key(subscription.metadata.namespace, part.endpoint.name, part.subscription.name)
     place = Place(pool=route.pool, key=key)
-    verdict = _requeued(route.verdict, filters=filters)
+    verdict = _requeued(_waiting(route, grouping=grouping), filters=filters)
     return SubscriptionDecision(
         filters=filters,
+        grouping=grouping,
         place=place,
         part=part,
         secrets=route.secrets,
@@ -127,12 +141,25 @@ def broken_status(broken: Broken) -> StatusPatch:
     )
 
 
-def _route(inputs: SubscriptionInputs) -> _Route:
+def _refused(inputs: SubscriptionInputs) -> Invalid | None:
+    """Give what is wrong with an expression, or raise it where a plan of a good spec is there to stay."""
+    try:
+        check_expressions(inputs.subscription.spec)
+    except Invalid as exc:
+        if any(one.part.reason != exc.reason for one in inputs.parts):
+            raise
+        return exc
+    return None
+
+
+def _route(inputs: SubscriptionInputs, *, refused: Invalid | None) -> _Route:
     try:
         endpoint = _endpoint(inputs)
         pool = _pool(endpoint, inputs=inputs)
     except Waiting as missing:
-        return _withheld(missing, pool=names.DEFAULT_POOL)
+        return _withheld(refused or missing, pool=names.DEFAULT_POOL)
+    if refused is not None:
+        return _withheld(refused, pool=pool)
     for what, suspend in (
         ("this Subscription", inputs.subscription.spec.suspend),
         ("its endpoint", endpoint.spec.suspend),
@@ -145,7 +172,7 @@ def _route(inputs: SubscriptionInputs) -> _Route:
     except Waiting as missing:
         return _withheld(_of_endpoint(missing, endpoint=endpoint), pool=pool)
     verdict = programmed("consumer and plan in place")
-    return _Route(state="Active", pool=pool, target=_target(endpoint), secrets=secrets, verdict=verdict)
+    return _Route(state="Active", pool=pool, target=target_of(endpoint), secrets=secrets, verdict=verdict)
 
 
 def _endpoint(inputs: SubscriptionInputs) -> WebhookEndpoint:
@@ -183,11 +210,10 @@ def _withheld(error: JethookError, *, pool: str) -> _Route:
     return _Route(state="Withheld", pool=pool, reason=error.reason, message=error.message, verdict=verdict_of(error))
 
 
-def _part(inputs: SubscriptionInputs, *, filters: Filters, route: _Route) -> PlanPart:
-    subscription = inputs.subscription
+def _part(inputs: SubscriptionInputs, *, filters: Filters, grouping: GroupingDecision, route: _Route) -> PlanPart:
+    subscription, how = inputs.subscription, grouping.grouping
     namespace, name = subscription.metadata.namespace, subscription.metadata.name
-    endpoint = inputs.endpoint
-    retry = RetryPolicy() if endpoint is None or isinstance(endpoint, Broken) else _retry(endpoint)
+    refused = route.reason == BAD_EXPRESSION  # what cannot be compiled is no part of a plan
     return PlanPart(
         namespace=namespace,
         endpoint=_endpoint_id(inputs),
@@ -197,10 +223,15 @@ def _part(inputs: SubscriptionInputs, *, filters: Filters, route: _Route) -> Pla
         message=route.message,
         stream=names.events_stream(namespace),
         consumer=names.subscription_consumer(name),
-        format=subscription.spec.format,
+        format=how.format,
         filters=filters.wanted,
         retired=filters.retired,
-        retry=retry,
+        retry=_retry(inputs),
+        filter=plan_filter(None if refused else subscription.spec.filter),
+        ordering=None if refused else how.ordering,
+        merge=None if refused else how.merge,
+        batch=how.batch,
+        backlog=plan_backlog(subscription.spec.backlog),
         target=route.target,
     )
 
@@ -215,30 +246,20 @@ def _endpoint_id(inputs: SubscriptionInputs) -> ObjectId:
     return ObjectId(name=name, uid=metadata.uid, generation=metadata.generation)
 
 
-def _target(endpoint: WebhookEndpoint) -> Target:
-    spec = endpoint.spec
-    plain = tuple((header.name, header.value) for header in spec.headers if header.value is not None)
-    return Target(
-        urls=(TargetUrl(url=spec.url),),
-        timeout_seconds=spec.timeout_seconds,
-        limits=Limits(max_in_flight=spec.limits.max_in_flight),
-        headers=plain,
-    )
+def _retry(inputs: SubscriptionInputs) -> RetryPolicy:
+    spec, endpoint = inputs.subscription.spec, inputs.endpoint
+    if endpoint is None or isinstance(endpoint, Broken):
+        return RetryPolicy()
+    return retry_policy(endpoint, override=spec.retry, backlog_max_age_seconds=spec.backlog.max_age_seconds)
 
 
-def _retry(endpoint: WebhookEndpoint) -> RetryPolicy:
-    retry = endpoint.spec.retry
-    return RetryPolicy(
-        max_attempts=retry.max_attempts,
-        initial_delay_seconds=retry.initial_delay_seconds,
-        factor=retry.factor,
-        max_delay_seconds=retry.max_delay_seconds,
-        jitter_percent=retry.jitter_percent,
-        max_age_seconds=retry.max_age_seconds,
-    )
+def _waiting(route: _Route, *, grouping: GroupingDecision) -> Verdict:
+    """Say that ordering waits, unless something else keeps the plan back."""
+    if grouping.waits is None:
+        return route.verdict
+    verdict = verdict_of(grouping.waits) if route.state != "Withheld" else route.verdict
+    return replace(verdict, requeue_seconds=WAITS_SECONDS)
 
 
 def _requeued(verdict: Verdict, *, filters: Filters) -> Verdict:
-    if not filters.retired:
-        return verdict
-    return Verdict(conditions=verdict.conditions, event=verdict.event, requeue_seconds=RETIRED_SECONDS)
+    return replace(verdict, requeue_seconds=RETIRED_SECONDS) if filters.retired else verdict

@@ -15,7 +15,6 @@ from jethook_operator.shell.jetstream import NANOSECONDS, JetStreamApi, differen
 
 METADATA_WANTED = "jethook.io/wanted"  # JSON list: the filters that the spec wanted; the consumer's may be wider
 ACK_WAIT_SECONDS = 30
-MAX_ACK_PENDING = 20_000
 
 
 class Consumers:
@@ -71,11 +70,12 @@ class Consumers:
         name = names.subscription_consumer(subscription)
         return self._checked(name, await self._fresh(stream, name))
 
-    async def ensure(self, stream: str, subscription: str, *, filters: Filters, uid: str) -> None:
-        """Have the consumer with these filters; writes only what differs. It is ours, as `observe` said."""
+    async def ensure(self, stream: str, subscription: str, *, filters: Filters, max_ack_pending: int, uid: str) -> None:
+        """Have the consumer with these filters and bound; writes only what differs. It is ours, as `observe` said."""
         name = names.subscription_consumer(subscription)
         known = self._known.get(stream, {}).get(name)
         config = _config(name, filters=filters, metadata=self._metadata(filters, uid=uid))
+        config["max_ack_pending"] = max_ack_pending
         if known is None:
             await self._write(stream, name, action="create", config=config | _AT_CREATION)
         elif differences(config, known["config"] | {"filter_subjects": _filters(known["config"])}):
@@ -155,7 +155,6 @@ def _config(name: str, *, filters: Filters, metadata: dict[str, str]) -> dict[st
         "ack_policy": "explicit",
         "ack_wait": ACK_WAIT_SECONDS * NANOSECONDS,
         "max_deliver": -1,
-        "max_ack_pending": MAX_ACK_PENDING,
         "filter_subjects": list(filters.subjects),
         "metadata": metadata,
     }
@@ -178,6 +177,7 @@ def _observed(info: dict[str, Any]) -> ObservedConsumer:
         ack_floor=info["ack_floor"]["stream_seq"],
         num_pending=info["num_pending"],
         num_ack_pending=info["num_ack_pending"],
+        max_ack_pending=info["config"].get("max_ack_pending", 0),
     )
 
 

@@ -16,7 +16,7 @@ from jethook_operator.core.endpoint import EndpointInputs, decide_endpoint, endp
 from jethook_operator.core.pool import bare_plan, decide_pool
 from jethook_operator.core.resources import Broken, Key, Kind
 from jethook_operator.core.status import StatusPatch
-from jethook_operator.core.subscription import broken_status, decide_subscription, subscription_status
+from jethook_operator.core.subscription import broken_status, subscription_status
 from jethook_operator.shell.buckets import ensure_objects_bucket
 from jethook_operator.shell.consumers import Consumers
 from jethook_operator.shell.jetstream import JetStreamApi
@@ -118,8 +118,7 @@ class Reconciler:
             return await self._broken(found)
         try:
             await self._prepare()
-            decision = decide_subscription(await self._subscriptions.gather(found))
-            await self._subscriptions.apply(decision, subscription=found)
+            decision = await self._subscriptions.bring_in_line(found)
         except JethookError as error:
             return await self._failed(error, status=lambda verdict: subscription_status(found, verdict=verdict))
         return await self._say(decision.status, verdict=decision.verdict)

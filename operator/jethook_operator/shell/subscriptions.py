@@ -10,10 +10,16 @@ from jethook_contract.plan import PlanPart, PlanSecrets
 from jethook_operator.api.subscription import Subscription
 from jethook_operator.api.webhookendpoint import WebhookEndpoint
 from jethook_operator.core.filters import settled
-from jethook_operator.core.observations import ObservedConsumer, Place
+from jethook_operator.core.grouping import max_ack_pending, ordered, wanted_grouping
+from jethook_operator.core.observations import ObservedConsumer, ObservedPart, Place
 from jethook_operator.core.references import Secrets, rotation_message, secret_names
 from jethook_operator.core.resources import Key, ResourceReader
-from jethook_operator.core.subscription import SubscriptionDecision, SubscriptionInputs, wanted_filters
+from jethook_operator.core.subscription import (
+    SubscriptionDecision,
+    SubscriptionInputs,
+    decide_subscription,
+    wanted_filters,
+)
 from jethook_operator.shell.orphans import NatsParts
 from jethook_operator.shell.plans import rotated, seal
 from jethook_operator.shell.surroundings import Surroundings
@@ -28,16 +34,28 @@ class Subscriptions:
         self._reader = surroundings.reader
         self._announced: dict[tuple[str, str], str] = {}  # endpoint -> digest of the secrets that an event told of
 
+    async def bring_in_line(self, subscription: Subscription) -> SubscriptionDecision:
+        """Gather, decide and apply; once more where ordering begins: only a lowered consumer's count can be relied on.
+
+        Raises JethookError.
+        """
+        decision = decide_subscription(await self.gather(subscription))
+        await self.apply(decision, subscription=subscription)
+        if decision.grouping.look_again:
+            decision = decide_subscription(await self.gather(subscription))
+            await self.apply(decision, subscription=subscription)
+        return decision
+
     async def gather(self, subscription: Subscription) -> SubscriptionInputs:
         """Look at all that a Subscription's fate depends on; has the namespace's streams made. Raises JethookError."""
         namespace, name = subscription.metadata.namespace, subscription.metadata.name
-        wanted = wanted_filters(subscription)
         stream = await self._nats.streams.ensure_namespace(namespace, uid=self._reader.namespace_uid(namespace))
         endpoint = self._reader.endpoint(namespace, subscription.spec.endpoint_ref.name)
         readable = endpoint if isinstance(endpoint, WebhookEndpoint) else None
         consumer = await self._nats.consumers.observe(stream.name, name)
+        parts = self._nats.plans.of_subscription(namespace, name)
         last_sequence = 0
-        if consumer is not None and not settled(consumer, wanted=wanted, uid=subscription.metadata.uid):
+        if consumer is not None and not _settled(consumer, subscription=subscription, parts=parts):
             consumer = await self._nats.consumers.observe_fresh(stream.name, name)
             last_sequence = (await self._nats.streams.usage(stream.name)).last_sequence
         return SubscriptionInputs(
@@ -47,18 +65,17 @@ class Subscriptions:
             consumer=consumer,
             last_sequence=last_sequence,
             secrets={} if readable is None else await read_secrets(readable, reader=self._reader),
-            parts=self._nats.plans.of_subscription(namespace, name),
+            parts=parts,
         )
 
     async def apply(self, decision: SubscriptionDecision, *, subscription: Subscription) -> None:
         """Consumer, then the old parts' removal, then the part: a part's consumer is there before it.
 
-        A dispatcher that sees a widened consumer before the part sends what it does not know (`PlanPart.wants`).
+        A dispatcher that sees a widened consumer before the part sends what it does not know (`PlanPart.wants`). The
+        bound on what is out is raised last of all: no part may say ordering while the consumer gives out more.
         """
         namespace, name = subscription.metadata.namespace, subscription.metadata.name
-        await self._nats.consumers.ensure(
-            decision.part.stream, name, filters=decision.filters, uid=subscription.metadata.uid
-        )
+        await self._ensure_consumer(decision, subscription, bound=decision.grouping.first_max_ack_pending)
         before = {one.place: one.part for one in self._nats.plans.of_subscription(namespace, name)}
         old = before.get(decision.place)
         try:
@@ -67,6 +84,16 @@ class Subscriptions:
             await self._place(decision, part=_withheld(decision.part, error=error), before=before)
             raise
         await self._place(decision, part=part, before=before)
+        await self._ensure_consumer(decision, subscription, bound=decision.grouping.max_ack_pending)
+
+    async def _ensure_consumer(self, decision: SubscriptionDecision, subscription: Subscription, *, bound: int) -> None:
+        await self._nats.consumers.ensure(
+            decision.part.stream,
+            subscription.metadata.name,
+            filters=decision.filters,
+            max_ack_pending=bound,
+            uid=subscription.metadata.uid,
+        )
 
     def _sealed(self, decision: SubscriptionDecision, *, old: PlanPart | None) -> PlanPart:
         if decision.secrets == PlanSecrets():
@@ -129,6 +156,16 @@ async def read_secrets(endpoint: WebhookEndpoint, *, reader: ResourceReader) -> 
     """Read every Secret that an endpoint refers to."""
     namespace = endpoint.metadata.namespace
     return {name: await reader.secret(namespace, name) for name in secret_names(endpoint)}
+
+
+def _settled(consumer: ObservedConsumer, *, subscription: Subscription, parts: tuple[ObservedPart, ...]) -> bool:
+    """Tell whether an older look at a consumer is good enough."""
+    grouping = wanted_grouping(subscription.spec)
+    if consumer.max_ack_pending != max_ack_pending(grouping):
+        return False
+    if grouping.ordering is not None and not ordered(tuple(one.part for one in parts)):
+        return False
+    return settled(consumer, wanted=wanted_filters(subscription), uid=subscription.metadata.uid)
 
 
 def _withheld(part: PlanPart, *, error: JethookError) -> PlanPart:

@@ -1,10 +1,13 @@
 """What nobody foresaw is a failed attempt, so that the event is counted and ends as a dead letter."""
 
 from jethook_contract.plan import PoolPlan
+from jethook_dispatcher.core.egress import EgressPolicy
 from jethook_dispatcher.core.outcome import Outcome
 from jethook_dispatcher.core.request import OutgoingRequest
+from jethook_dispatcher.shell.beside import Beside
 from jethook_dispatcher.shell.delivery import Deliverer
 from jethook_dispatcher.shell.lane_egress import Egress
+from jethook_dispatcher.shell.resolver import CachingResolver
 
 
 class BrokenSession:
@@ -16,9 +19,11 @@ class BrokenSession:
 
 
 async def test_any_exception_becomes_an_outcome_that_repeats_nothing_of_it() -> None:
-    deliverer = Deliverer(BrokenSession())  # type: ignore[arg-type]  # all that is asked of a session
+    beside = Beside.open(EgressPolicy, resolver=CachingResolver(), origin="jethook")
+    deliverer = Deliverer(BrokenSession(), beside=beside)  # type: ignore[arg-type]  # all that is asked of a session
     request = OutgoingRequest(url="https://crm.example.com/", headers=(), body=b"{}", timeout_seconds=5)
     outcome = await deliverer.deliver(request, before_write=lambda: True)
+    await deliverer.close()
     assert isinstance(outcome, Outcome)
     assert (outcome.kind, outcome.reason, outcome.message) == ("Retry", "Internal", "internal error: AssertionError")
 

@@ -1,4 +1,4 @@
-"""A subscription holds each sequence once, counts its bytes, and gives back in ascending order."""
+"""A subscription holds each sequence once and counts its bytes."""
 
 from nats.aio.client import Client
 from nats.aio.msg import Msg
@@ -26,10 +26,10 @@ def test_a_sequence_in_hand_is_ignored_when_it_comes_again() -> None:
     holding = Holding(budget)
     first = held(1)
     assert holding.add(first)
-    assert holding.take() is first
     assert not holding.add(held(1))
-    assert (holding.waiting, budget.used) == (0, 10)
+    assert (len(holding), budget.used, budget.room) == (1, 10, 90)
     holding.drop(first)
+    assert (len(holding), budget.used) == (0, 0)
     assert holding.add(held(1))
 
 
@@ -37,21 +37,10 @@ def test_dropping_a_former_copy_leaves_the_present_one() -> None:
     holding = Holding(ByteBudget(100))
     former, present = held(1), held(1)
     holding.add(former)
-    holding.take()
     holding.drop(former)
     holding.add(present)
     holding.drop(former)
-    assert len(holding) == 1
-
-
-def test_what_has_not_begun_is_given_back_in_ascending_order() -> None:
-    budget = ByteBudget(100)
-    holding = Holding(budget)
-    for sequence in (5, 9, 7, 2):
-        holding.add(held(sequence))
-    begun = holding.take()
-    assert [one.handed.sequence for one in holding.drop_waiting()] == [2, 7, 9]
-    assert (list(holding), budget.room) == ([begun], 90)
+    assert list(holding) == [present]
 
 
 def test_an_ended_grant_allows_nothing_though_the_shard_is_owned() -> None:
@@ -63,10 +52,10 @@ def test_an_ended_grant_allows_nothing_though_the_shard_is_owned() -> None:
 
 def test_what_has_begun_is_counted_until_it_is_dropped() -> None:
     holding = Holding(ByteBudget(100))
-    for sequence in (1, 2):
-        holding.add(held(sequence))
-    first = holding.take()
-    assert first is not None
-    assert (holding.started, holding.waiting) == (1, 1)
+    first, second = held(1), held(2)
+    holding.add(first)
+    holding.add(second)
+    first.started = True
+    assert holding.started == 1
     holding.drop(first)
-    assert (holding.started, holding.waiting) == (0, 1)
+    assert holding.started == 0

@@ -1,54 +1,61 @@
-"""A lane asks for one width ahead at most, and its Subscriptions share that."""
+"""How much a lane asks for ahead of what runs."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from jethook_contract.errors import Bug
 from jethook_dispatcher.core.lane_reply import Handed, read_reply
-from jethook_dispatcher.core.lane_room import MAX_REQUEST_BYTES, MIN_REQUEST_BYTES, request_bytes, share, to_ask
+from jethook_dispatcher.core.lane_room import (
+    MAX_REQUEST_BYTES,
+    MIN_REQUEST_BYTES,
+    request_bytes,
+    share,
+    threshold,
+    worth_having,
+)
+
+MEBIBYTE = 1024 * 1024
 
 
 @pytest.mark.parametrize(
-    ("width", "subscriptions", "expected"), [(100, 1, 100), (100, 2, 50), (20, 3, 7), (1, 5, 1), (20, 0, 20)]
+    ("width", "subscriptions", "expected"), [(20, 1, 20), (20, 3, 7), (1, 5, 1), (1000, 1000, 1), (20, 0, 20)]
 )
-def test_the_width_is_shared_evenly(width: int, subscriptions: int, expected: int) -> None:
+def test_subscriptions_share_a_width_evenly_and_none_goes_without(
+    width: int, subscriptions: int, expected: int
+) -> None:
     assert share(width, subscriptions=subscriptions) == expected
 
 
 @pytest.mark.parametrize(
-    ("running", "waiting", "asked", "expected"),
+    ("ahead", "free_places", "subscriptions", "expected"),
     [
-        (100, 0, 0, 100),
-        (100, 0, 100, 0),
-        (100, 51, 0, 0),
-        (100, 50, 0, 50),
-        (100, 20, 31, 0),
-        (0, 0, 0, 200),
-        (40, 100, 0, 60),
-        (300, 0, 0, 0),
+        pytest.param(20, 20, 1, 40, id="nothing runs: the places and one width beside them"),
+        pytest.param(20, 0, 1, 20, id="all run: one width ahead"),
+        pytest.param(20, 20, 4, 10, id="four subscriptions: a quarter each"),
+        pytest.param(1, 0, 3, 1, id="always one"),
     ],
 )
-def test_a_refill_is_asked_for_when_half_a_width_is_free(running: int, waiting: int, asked: int, expected: int) -> None:
-    assert to_ask(100, subscriptions=1, running=running, waiting=waiting, asked=asked) == expected
+def test_at_most_one_width_is_worth_having_beside_the_free_places(
+    ahead: int, free_places: int, subscriptions: int, expected: int
+) -> None:
+    assert worth_having(ahead, free_places=free_places, subscriptions=subscriptions) == expected
 
 
-@given(st.integers(1, 500), st.integers(0, 500), st.integers(0, 1000), st.integers(0, 1000))
-def test_never_more_than_two_widths_are_in_hand(width: int, running: int, waiting: int, asked: int) -> None:
-    batch = to_ask(width, subscriptions=1, running=min(running, width), waiting=waiting, asked=asked)
-    assert batch == 0 or min(running, width) + waiting + asked + batch <= 2 * width
-
-
-@given(st.integers(1, 500), st.integers(1, 50), st.integers(0, 500))
-def test_an_empty_subscription_always_asks(width: int, subscriptions: int, running: int) -> None:
-    assert to_ask(width, subscriptions=subscriptions, running=min(running, width), waiting=0, asked=0) >= 1
+@pytest.mark.parametrize(("ahead", "subscriptions", "expected"), [(64, 1, 32), (20, 4, 2), (1, 1, 1), (3, 9, 1)])
+def test_a_request_is_worth_it_once_half_of_the_share_is_free(ahead: int, subscriptions: int, expected: int) -> None:
+    assert threshold(ahead, subscriptions=subscriptions) == expected
 
 
 @pytest.mark.parametrize(
     ("room", "expected"),
-    [(0, 0), (-5, 0), (1, MIN_REQUEST_BYTES), (32 * 1024 * 1024, 4 * 1024 * 1024), (2**40, MAX_REQUEST_BYTES)],
+    [
+        pytest.param(0, 0, id="nothing left"),
+        pytest.param(-5, 0, id="overdrawn"),
+        pytest.param(1, MIN_REQUEST_BYTES, id="the largest message must fit"),
+        pytest.param(32 * MEBIBYTE, 4 * MEBIBYTE, id="an eighth of the room"),
+        pytest.param(1024 * MEBIBYTE, MAX_REQUEST_BYTES, id="bounded"),
+    ],
 )
-def test_a_request_is_bounded_in_bytes(room: int, expected: int) -> None:
+def test_a_request_is_bounded_in_bytes_by_what_is_left(room: int, expected: int) -> None:
     assert request_bytes(room) == expected
 
 

@@ -65,9 +65,9 @@ def test_what_the_models_use_is_translated() -> None:
 @pytest.mark.parametrize(
     "keyword",
     [
-        *["exclusiveMinimum", "exclusiveMaximum", "multipleOf", "pattern", "uniqueItems", "additionalProperties"],
+        *["exclusiveMinimum", "exclusiveMaximum", "multipleOf", "pattern", "uniqueItems"],
         *["allOf", "oneOf", "not", "if", "patternProperties", "prefixItems", "examples", "deprecated", "readOnly"],
-        *["discriminator", "contentMediaType", "minProperties", "$anchor", "nullable"],
+        *["discriminator", "contentMediaType", "$anchor", "nullable"],
     ],
 )
 def test_an_unknown_keyword_is_refused_by_name(keyword: str) -> None:
@@ -108,3 +108,26 @@ def test_a_float_in_a_model_is_refused() -> None:
 
     with pytest.raises(Bug, match=r"it\.ratio: type number"):
         translated(Ratio)
+
+
+def test_a_map_of_bounded_texts_is_translated() -> None:
+    raw = {"type": "object", "additionalProperties": {"type": "string", "maxLength": 8}, "maxProperties": 2}
+    assert translate(raw, definitions={}, path="it") == raw
+
+
+@pytest.mark.parametrize(
+    ("raw", "what"),
+    [
+        ({"additionalProperties": {"type": "string", "maxLength": 8}}, "it: a map without maxProperties"),
+        ({"additionalProperties": {"type": "string"}, "maxProperties": 2}, r"it\.\*: a string without maxLength"),
+        ({"additionalProperties": True, "maxProperties": 2}, "it: a map of anything"),
+    ],
+)
+def test_an_unbounded_map_is_refused(raw: dict[str, Any], what: str) -> None:
+    with pytest.raises(Bug, match=what):
+        translate({"type": "object", **raw}, definitions={}, path="it")
+
+
+def test_a_default_object_holds_no_null() -> None:
+    raw = {"type": "object", "default": {"a": None, "b": 1}}
+    assert translate(raw, definitions={}, path="it") == {"type": "object", "default": {"b": 1}}

@@ -10,6 +10,7 @@ from nats.aio.msg import Msg
 
 from jethook_contract import names
 from jethook_contract.connection import ConnectionHooks, ConnectionSettings, connect
+from jethook_contract.gate import gate_key
 from jethook_contract.status import status_key
 from jethook_operator.core.resources import Key
 from jethook_operator.shell import records
@@ -161,3 +162,13 @@ async def test_one_look_asks_a_bounded_number_of_questions(client: Client, world
     for _ in range(2):
         await work.sweep_orphans()
     assert await kept(client, STATUS) == {"subscription.shop.all", "endpoint.shop.orders"}
+
+
+async def test_the_gate_of_an_endpoint_goes_when_it_is_gone_past_the_grace(client: Client, world: World) -> None:
+    work = await made(client, world, "all")
+    await put(client, RETRIES, gate_key("shop", "orders"), gate_key("shop", "gone"))
+    await work.sweep_orphans()
+    assert await kept(client, RETRIES) == {"shop.all", "shop.orders.gate", "shop.gone.gate"}
+    world.clock.pass_seconds(2 * GRACE_SECONDS)
+    await work.sweep_orphans()
+    assert await kept(client, RETRIES) == {"shop.all", "shop.orders.gate"}

@@ -1,0 +1,106 @@
+"""What becomes of an endpoint that is down for a minute, and of those beside it.
+
+200 events/s go to one endpoint that refuses connections for 60 s and then listens again, and 200/s to nine others that
+are well. The one has `requestsPerSecond` 400 and `burst` 40, so it can drain twice as fast as it fills. Three figures:
+whether its limit was kept at every moment, what the others noticed, how long the backlog took. The circuit opens for 2
+to 4 s at a time here, so that the drain is what is measured and not the pause.
+"""
+
+from __future__ import annotations
+
+import time
+
+from bench.events import publish_evenly
+from bench.installation import Lane
+from bench.measures import excess, milliseconds, percentile
+from bench.processes import Receiver, receiving
+from bench.results import Result
+from bench.rig import Rig, rig
+from hack.ports import free_port
+from jethook_contract.plan import RetryPolicy
+from jethook_contract.target import BreakerPolicy, Limits
+
+PER_SECOND = 200
+OTHERS = 9
+REQUESTS_PER_SECOND = 400
+BURST = 40
+MOST_RATIO = 1.2
+JITTER_SECONDS = 0.02
+BEHIND_SECONDS = 1.0  # an event that arrives later than this after its publication was part of the backlog
+_LIMITS = Limits(requests_per_second=REQUESTS_PER_SECOND, burst=BURST, max_in_flight=50)
+_RETRY = RetryPolicy(max_attempts=50, initial_delay_seconds=1, factor=2, max_delay_seconds=4)
+_BREAKER = BreakerPolicy(open_seconds=2, max_open_seconds=4, slow_start_seconds=5)
+_SLICE_SECONDS = 2.0
+_MOST_DRAIN_SECONDS = 150.0
+_BOUND = (
+    f"its limit kept ({REQUESTS_PER_SECOND}/s, burst {BURST}, {JITTER_SECONDS * 1000:.0f} ms of jitter allowed), p99 of"
+    f" the others while it is down and while it drains <= {MOST_RATIO} x before, everything arrives"
+)
+
+
+async def measure(*, quick: bool) -> Result:
+    """Run the scenario; about three minutes."""
+    before, down = (3.0, 4.0) if quick else (20.0, 60.0)
+    port = free_port()
+    async with rig() as made:
+        one, others = _lanes(made, port=port)
+        await made.installation.lay([one, *others])
+        await made.warm(others)
+        async with receiving(made.log, port=port) as receiver:
+            await made.installation.fill([one], count=1)
+            await receiver.wait_for(1, seconds=30)
+            sent, quiet = await _phase(made, [one, *others], seconds=before)
+            await receiver.wait_for(sent + 1, seconds=30)
+        waiting, meanwhile = await _phase(made, [one, *others], seconds=down)
+        async with receiving(made.log, port=port) as receiver:
+            up = time.monotonic()
+            sent, draining = await _drain(made, [one, *others], receiver=receiver, waiting=waiting)
+            arrivals, ages = await receiver.arrivals("one"), await receiver.latencies("one")
+    behind = [at for at, age in zip(arrivals, ages, strict=True) if age > BEHIND_SECONDS]
+    figures = {"backlog": waiting, "seconds_to_drain": round(max(behind, default=up) - up, 1)}
+    return _result({"before": quiet, "down": meanwhile, "drain": draining}, arrivals=arrivals, figures=figures)
+
+
+def _lanes(made: Rig, *, port: int) -> tuple[Lane, list[Lane]]:
+    url = f"http://127.0.0.1:{port}/hook/one"
+    one = Lane(namespace="bench", name="one", url=url, limits=_LIMITS, retry=_RETRY, breaker=_BREAKER)
+    return one, [Lane(namespace="bench", name=f"e{n}", url=made.receiver.hook("others")) for n in range(OTHERS)]
+
+
+async def _phase(made: Rig, lanes: list[Lane], *, seconds: float) -> tuple[int, list[float]]:
+    """Publish to the first lane as much as to all others; give how many it got, and the latencies of the others."""
+    subjects = [subject for lane in lanes[1:] for subject in (lanes[0].subject, lane.subject)]
+    jetstream = made.installation.jetstream
+    published = await publish_evenly(jetstream, subjects, per_second=2 * PER_SECOND, seconds=seconds)
+    await made.receiver.wait_for(published.count // 2, seconds=30)
+    found = await made.receiver.latencies("others")
+    await made.receiver.counts("reset")
+    return published.count - published.count // 2, found
+
+
+async def _drain(made: Rig, lanes: list[Lane], *, receiver: Receiver, waiting: int) -> tuple[int, list[float]]:
+    """Go on publishing until the backlog of the first lane has gone; give how many it got in all, and the others'."""
+    deadline = time.monotonic() + _MOST_DRAIN_SECONDS
+    sent, others = waiting, list[float]()
+    while time.monotonic() < deadline:
+        more, found = await _phase(made, lanes, seconds=_SLICE_SECONDS)
+        sent += more
+        others += found
+        if (await receiver.counts())["count"] >= sent - PER_SECOND * BEHIND_SECONDS:
+            break
+    await receiver.wait_for(sent, seconds=30)
+    return sent, others
+
+
+def _result(phases: dict[str, list[float]], *, arrivals: list[float], figures: dict[str, object]) -> Result:
+    p99 = {name: percentile(found, 99) for name, found in phases.items()}
+    ratio = max(p99["down"], p99["drain"]) / p99["before"]
+    over = excess(arrivals, per_second=REQUESTS_PER_SECOND, burst=BURST)
+    kept = over <= REQUESTS_PER_SECOND * JITTER_SECONDS
+    figures |= {
+        "limit_kept": kept,
+        "requests_over_limit": round(over, 1),
+        "others_ratio": round(ratio, 2),
+        **{f"others_p99_{name}_ms": milliseconds(value) for name, value in p99.items()},
+    }
+    return Result(ok=kept and ratio <= MOST_RATIO, bound=_BOUND, figures=figures)

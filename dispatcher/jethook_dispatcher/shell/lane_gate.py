@@ -1,0 +1,159 @@
+"""The gate of one lane, with what surrounds it: the record that outlives an owner, and what is reported of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import structlog
+
+from jethook_contract.errors import Unavailable
+from jethook_contract.gate import GateRecord
+from jethook_contract.plan import PlanPart
+from jethook_dispatcher.core.gate import Gate
+from jethook_dispatcher.core.standing import Standing
+from jethook_dispatcher.shell.lane_grant import Grant
+from jethook_dispatcher.shell.lane_reports import GateNote
+from jethook_dispatcher.shell.lane_services import LaneServices
+
+_log = structlog.get_logger(__name__)
+
+
+class LaneGate:
+    """Hold the gate of one endpoint; `gate` is None until a part with a target came.
+
+    `loaded`: what the former owner left is known, so that attempts may start.
+    """
+
+    def __init__(self, services: LaneServices, *, namespace: str, endpoint: str) -> None:
+        self.gate: Gate | None = None
+        self.loaded = False
+        self._services = services
+        self._namespace = namespace
+        self._endpoint = endpoint
+        self._part: PlanPart | None = None
+        self._grant: Grant | None = None
+        self._stored: GateRecord | None = None
+        self._told: Standing | None = None
+
+    @property
+    def shut(self) -> bool:
+        """Tell whether no attempt may start now, whatever ends."""
+        return self.gate is not None and self.gate.width(now=self._services.clock.monotonic()) == 0
+
+    def put(self, part: PlanPart) -> None:
+        """Follow the endpoint's spec; a changed one, or another `resume`, takes up again what the receiver ended."""
+        if part.target is None:
+            return
+        now = self._services.clock.monotonic()
+        if self.gate is None:
+            self.gate = Gate(part.target, now=now)
+        else:
+            self.gate.update(part.target, now=now)
+        if self._part is not None and _spelled(self._part) != _spelled(part):
+            self.gate.enable(now=now)
+            self.changed()
+        self._part = part
+
+    def gain(self, grant: Grant) -> None:
+        """Begin anew under a grant: with an empty bucket, and with what the former owner left."""
+        self._grant, self.loaded, self._stored, self._told = grant, False, None, None
+        if self._part is not None and self._part.target is not None:
+            self.gate = Gate(self._part.target, now=self._services.clock.monotonic())
+
+    async def load(self) -> None:
+        """Read what the former owner left; raises Unavailable."""
+        if self.loaded:
+            return
+        grant = self._grant
+        record = await self._services.gates.load(self._namespace, self._endpoint)
+        if grant is self._grant and not self.loaded:
+            self._restore(record)
+            self.loaded = True
+
+    def changed(self) -> None:
+        """Write and tell what has changed, if anything has."""
+        if self.loaded and self._grant is not None and self._grant.holds():
+            self._services.spawn(self.tick())
+
+    async def tick(self) -> None:
+        """Write the record when it changed, and tell what keeps deliveries back when that changed."""
+        if self.gate is None or not self.loaded:
+            return
+        standing = self._standing(self.gate)
+        if standing != self._told:
+            self._told = standing
+            note = GateNote(namespace=self._namespace, endpoint=self._endpoint, standing=standing)
+            self._services.reporter.gate(note)
+        await self.save()
+
+    async def save(self) -> None:
+        """Write the record when it says something else than the stored one."""
+        record = self._record()
+        if record is None or self._grant is None or not self._grant.holds():
+            return
+        if self._stored is not None and _essence(record) == _essence(self._stored):
+            return
+        before, self._stored = self._stored, record
+        try:
+            await self._services.gates.save(self._namespace, self._endpoint, record=record)
+        except Unavailable as exc:
+            self._stored = before
+            _log.warning("gate record not written", endpoint=self._endpoint, reason=exc.reason)
+
+    def _standing(self, gate: Gate) -> Standing:
+        report = gate.report(now=self._services.clock.monotonic())
+        seconds = report.next_probe_in_seconds
+        at = None if seconds is None else self._services.clock.now() + timedelta(seconds=seconds)
+        # Rounded, and the moving figure left out, so that an unchanged gate reads equal a second later.
+        rounded = None if at is None else (at + timedelta(milliseconds=500)).replace(microsecond=0)
+        return Standing(report=replace(report, next_probe_in_seconds=None), next_probe_at=rounded)
+
+    def _record(self) -> GateRecord | None:
+        gate, part = self.gate, self._part
+        if gate is None or part is None or part.target is None:
+            return None
+        now = self._services.clock.monotonic()
+        memory, disabled = gate.memory(now=now), gate.report(now=now).disabled
+        if memory is None and disabled is None and self._stored is None:
+            return None  # nothing to remember, and nothing to forget
+        until = None if memory is None else self._services.clock.now() + timedelta(seconds=memory[0])
+        return GateRecord(
+            uid=part.endpoint.uid,
+            generation=part.endpoint.generation,
+            resume=part.target.resume,
+            disabled_reason=disabled.reason if disabled else "",
+            disabled_message=disabled.message if disabled else "",
+            closed_until=until,
+            pause_seconds=memory[1] if memory else 0,
+        )
+
+    def _restore(self, record: GateRecord | None) -> None:
+        gate, part = self.gate, self._part
+        if record is None or gate is None or part is None or record.uid != part.endpoint.uid:
+            return
+        self._stored = record
+        now = self._services.clock.monotonic()
+        resume = part.target.resume if part.target else ""
+        same = (record.generation, record.resume) == (part.endpoint.generation, resume)
+        if record.disabled_reason and same:
+            gate.disable(reason=record.disabled_reason, message=record.disabled_message)
+        if record.closed_until is not None:
+            seconds = (record.closed_until - self._services.clock.now()).total_seconds()
+            gate.restore(open_seconds=max(0.0, seconds), pause_seconds=record.pause_seconds, now=now)
+
+
+def _spelled(part: PlanPart) -> tuple[int, str, str]:
+    return part.endpoint.generation, part.endpoint.uid, part.target.resume if part.target else ""
+
+
+def _essence(record: GateRecord) -> tuple[object, ...]:
+    """Leave out what moves with the clock: the end of a pause is written once, when the pause begins."""
+    return (
+        record.uid,
+        record.generation if record.disabled_reason else 0,
+        record.resume if record.disabled_reason else "",
+        record.disabled_reason,
+        record.closed_until is None,
+        record.pause_seconds,
+    )

@@ -1,0 +1,59 @@
+"""What becomes of a message that a lane is handed: into its Subscription's tray, or answered at once."""
+
+from __future__ import annotations
+
+from nats.aio.msg import Msg
+
+from jethook_contract.errors import Invalid
+from jethook_dispatcher.core.lane_reply import read_reply
+from jethook_dispatcher.shell.deadletters import Death
+from jethook_dispatcher.shell.lane_grant import Grant
+from jethook_dispatcher.shell.lane_held import Held
+from jethook_dispatcher.shell.lane_services import LaneServices
+from jethook_dispatcher.shell.lane_source import Source
+
+OVERRUN_DELAY_SECONDS = 1.0
+
+
+class Intake:
+    """Take messages in for the sources of a lane."""
+
+    def __init__(self, services: LaneServices) -> None:
+        self._services = services
+
+    def take(self, source: Source, *, message: Msg, grant: Grant) -> bool:
+        """Take one message; tell whether there is something more to try."""
+        now = self._services.clock.monotonic()
+        held = Held(message, handed=read_reply(message.reply), grant=grant, now=now)
+        if self._services.budget.overrun and len(source.holding):
+            self._services.spawn(self._services.acks.nak(held, delay_seconds=OVERRUN_DELAY_SECONDS))
+            return False
+        if not source.holding.add(held):
+            return False
+        if not source.wants(message.subject, sequence=held.handed.sequence):
+            self._answer_at_once(source, held=held, death=None)
+            return False
+        try:
+            item = source.item(held)
+        except Invalid as exc:
+            self._answer_at_once(source, held=held, death=Death(reason=exc.reason, attempts=0, last_error=exc.message))
+            return False
+        if item is None:
+            self._answer_at_once(source, held=held, death=None)
+            return False
+        source.tray.add(item, now=now)
+        return True
+
+    def _answer_at_once(self, source: Source, *, held: Held, death: Death | None) -> None:
+        held.started = True
+        self._services.spawn(self._answer(source, held=held, death=death))
+
+    async def _answer(self, source: Source, *, held: Held, death: Death | None) -> None:
+        """Acknowledge what nobody wants, or put to the dead letters what cannot be sent."""
+        try:
+            if death is None:
+                await self._services.acks.ack(held)
+            else:
+                await self._services.runner.bury(source, held=held, death=death)
+        finally:
+            source.holding.drop(held)

@@ -1,0 +1,53 @@
+"""One attempt that a lane has begun: whose it is, what it carries, and the leave under which it runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from jethook_dispatcher.core.gate import Gate, Permit
+from jethook_dispatcher.core.tray import Parcel, Tray
+from jethook_dispatcher.shell.lane_held import Held
+from jethook_dispatcher.shell.lane_source import Source, held_of
+
+
+@dataclass(slots=True, kw_only=True)
+class Work:
+    """Pair a parcel with its permit.
+
+    `tray` is the one that gave the parcel: the source may group its events differently by the time the attempt ends.
+    `permit` changes when the attempt goes on at another target. `again_at`: when a parcel that waits in its tray is
+    tried again (monotonic seconds); None: its messages are answered, or given back to NATS.
+    """
+
+    source: Source
+    tray: Tray
+    parcel: Parcel
+    gate: Gate
+    permit: Permit
+    again_at: float | None = None
+
+    @property
+    def held(self) -> tuple[Held, ...]:
+        """Give the messages that the attempt answers for, ascending."""
+        return tuple(held_of(item) for item in self.parcel.items)
+
+    @property
+    def attempt(self) -> int:
+        """Give the attempt's number, from 1: one more than any of its events has had."""
+        return 1 + max(item.attempts for item in self.parcel.items)
+
+    @property
+    def keeps_failed(self) -> bool:
+        """Tell whether the parcel waits in its tray for the next attempt, instead of going back to NATS."""
+        return self.tray.keeps_failed and self.tray is self.source.tray
+
+    def settle(self, *, now: float) -> None:
+        """Let go of the parcel, or leave it in its tray until it is tried again."""
+        if self.again_at is not None and self.keeps_failed:
+            for held in self.held:
+                held.started = False
+            self.tray.put_back(self.parcel, at=self.again_at, now=now)
+            return
+        self.tray.finish(self.parcel)
+        for held in self.held:
+            self.source.holding.drop(held)
