@@ -29,7 +29,7 @@ def resident_mebibytes(pid: int) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """CPU seconds so far, to compare with a later moment. `machine`: all cores; `own`: this process and its children."""
+    """CPU seconds so far, to compare with a later moment. `machine`: all cores; `own`: this process, its children."""
 
     at: float
     machine: float

@@ -57,7 +57,7 @@ async def measure(*, quick: bool) -> Result:
             sent, draining = await _drain(made, [one, *others], receiver=receiver, waiting=waiting)
             arrivals, ages = await receiver.arrivals("one"), await receiver.latencies("one")
     behind = [at for at, age in zip(arrivals, ages, strict=True) if age > BEHIND_SECONDS]
-    figures = {"backlog": waiting, "seconds_to_drain": round(max(behind, default=up) - up, 1)}
+    figures: dict[str, object] = {"backlog": waiting, "seconds_to_drain": round(max(behind, default=up) - up, 1)}
     return _result({"before": quiet, "down": meanwhile, "drain": draining}, arrivals=arrivals, figures=figures)
 
 

@@ -34,7 +34,12 @@ async def measure(*, quick: bool) -> Result:
         await made.warm(lanes)
         two = await _best(made, lanes, runs=runs, events=events)
     rates = [float(str(found["deliveries_per_second"])) for found in (one, two)]
-    figures = {"ratio": round(rates[1] / rates[0], 2), "cores": os.cpu_count(), "one": one, "two": two}
+    figures: dict[str, object] = {
+        "ratio": round(rates[1] / rates[0], 2),
+        "cores": os.cpu_count(),
+        "one": one,
+        "two": two,
+    }
     return Result(ok=True, bound=_BOUND, figures=figures)
 
 

@@ -17,9 +17,8 @@ import tempfile
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from random import Random
 
-from hack.chaos_faults import PlannedFault, duration_seconds, schedule
+from hack.chaos_faults import PlannedFault, dice, duration_seconds, schedule
 from hack.chaos_installation import ROOT, ChaosInstallation
 from hack.chaos_kinds import KINDS
 from hack.chaos_nats import ChaosNats
@@ -104,10 +103,10 @@ async def _until_told(run: Run) -> Verdict:
 
 async def _measured(run: Run, *, installation: ChaosInstallation, nats: ChaosNats) -> Verdict:
     await nats.await_consumers(seconds=CONSUMERS_SECONDS)
-    faults = schedule(Random(f"{run.seed}/faults"), events=run.events, dispatchers=run.dispatchers)
+    faults = schedule(dice(f"{run.seed}/faults"), events=run.events, dispatchers=run.dispatchers)
     publisher = Publisher(
         nats.client,
-        random=Random(f"{run.seed}/events"),
+        random=dice(f"{run.seed}/events"),
         wanted=run.events,
         per_second=run.events / duration_seconds(faults),
     )
@@ -139,8 +138,7 @@ async def _strike(
     """Strike when the publisher has come so far and requests are open: a fault beside idle processes shows nothing."""
     await _until_open(installation, seconds=FIRST_DELIVERY_SECONDS)
     for number, fault in enumerate(faults, 1):
-        while publisher.share < number / (len(faults) + 1):
-            await asyncio.sleep(0.1)
+        await publisher.reached(number / (len(faults) + 1))
         state = await _until_open(installation, seconds=OPEN_SECONDS)
         in_flight = await nats.in_flight()
         if fault.kind == "kill-nats":

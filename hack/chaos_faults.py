@@ -32,6 +32,11 @@ class PlannedFault:
     target: int
 
 
+def dice(name: str) -> Random:
+    """Give numbers that depend on `name` alone, in every process and on every machine."""
+    return Random(name)  # noqa: S311 -- to be repeatable is the purpose
+
+
 def schedule(random: Random, *, events: int, dispatchers: int) -> tuple[PlannedFault, ...]:
     """Plan a fault for every 2,500 events, 3 at least; no kind comes twice before each has come once."""
     wanted = max(LEAST_FAULTS, events // EVENTS_PER_FAULT)

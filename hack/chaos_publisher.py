@@ -40,6 +40,11 @@ class Publisher:
         """Tell how much of the work is done, 0 to 1."""
         return len(self.accepted) / self._wanted
 
+    async def reached(self, share: float) -> None:
+        """Wait until so much of the work is done."""
+        while self.share < share:  # noqa: ASYNC110 -- it grows with every answer of NATS
+            await asyncio.sleep(_AWAY_SECONDS)
+
     async def run(self) -> None:
         """Publish all; each in its own task, begun in order, so that the stream has them in that order."""
         async with asyncio.TaskGroup() as tasks:

@@ -15,10 +15,10 @@ import struct
 import sys
 import time
 from pathlib import Path
-from random import Random
 from typing import IO, cast
 
 from bench.reader import RequestReader, path_of
+from hack.chaos_faults import dice
 from hack.chaos_kinds import KINDS, Fault, Kind
 
 _SUBSCRIPTION = re.compile(rb"\r\njethook-subscription: *([^\r]+)", re.IGNORECASE)
@@ -39,7 +39,7 @@ class Records:
         self._file = file
         self.open = 0
         self.count = 0
-        self.dice = {kind.name: Random(f"{seed}/{kind.name}") for kind in KINDS}
+        self.dice = {kind.name: dice(f"{seed}/{kind.name}") for kind in KINDS}
 
     def add(self, request: Request, *, status: int) -> None:
         """Write how a request ended."""

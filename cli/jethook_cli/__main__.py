@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from jethook_cli import describe, get, processes, publish, receiver, standalone
+from jethook_cli import describe, get, processes, publish, receiver, skip, standalone, verify
 from jethook_contract.errors import JethookError
 from jethook_contract.logs import configure_logging
 
@@ -22,6 +22,8 @@ app.command()(get.get)
 app.command()(describe.describe)
 app.command()(publish.publish)
 app.command()(receiver.receiver)
+app.command()(verify.verify)
+app.command()(skip.skip)
 app.command()(standalone.standalone)
 app.command()(processes.operator)
 app.command()(processes.dispatcher)

@@ -38,9 +38,11 @@ def skip(
     if not yes:
         _ask(f"Skip the event that holds up key {key!r} of Subscription {where}/{subscription}?")
     answer = asyncio.run(request(subject, ControlRequest(action="Skip", key=key), settings=settings))
+    # Keys come out of tenants' events: what would steer a terminal is not shown.
+    message = "".join(character if character.isprintable() else "?" for character in answer.message)
     if not answer.done:
-        raise Invalid(answer.reason, answer.message)
-    print(answer.message)
+        raise Invalid(answer.reason, message)
+    print(message)
 
 
 async def request(subject: str, question: ControlRequest, *, settings: ConnectionSettings) -> ControlAnswer:

@@ -1,7 +1,7 @@
 """What a person asks of the dispatcher that owns a Subscription: a request over NATS, and its answer.
 
-Every member of a pool hears a request at `jethook.control.<pool>.<namespace>.<subscription>`; only the one that owns the
-Subscription answers. Nothing is stored: a request that nobody answers has done nothing that anyone knows of.
+Every member of a pool hears a request at `jethook.control.<pool>.<namespace>.<subscription>`; only the one that owns
+the Subscription answers. Nothing is stored: a request that nobody answers has done nothing that anyone knows of.
 """
 
 from __future__ import annotations

@@ -97,7 +97,7 @@ class DeliveryStatus(Record):
     last_error: LastError | None = None
     p50_milliseconds: int | None = None
     p99_milliseconds: int | None = None
-    parked_keys: tuple[ParkedKey, ...] = ()
+    parked_keys: tuple[ParkedKey, ...] | None = None
     parked_key_count: int | None = None
     handshake: HandshakeStatus | None = None
 

@@ -80,9 +80,10 @@ async def test_the_head_of_a_parked_key_is_skipped_and_what_became_of_it_is_told
     ("owner", "reason", "said"),
     [
         (Owner(parked={"b", "c"}), "NotParked", "parked are: b, c"),
+        (Owner(parked={"\x1b[2Jk\n"}), "NotParked", "parked are: ?[2Jk?"),
         (Owner(parked=set(), ordered=False), "NotOrdered", "orders has no ordering"),
     ],
-    ids=["not parked", "not ordered"],
+    ids=["not parked", "a key that would move the cursor", "not ordered"],
 )
 async def test_what_the_owner_refuses_is_an_error(
     nats_server: NatsServer, owner: Owner, reason: str, said: str
@@ -108,7 +109,7 @@ async def test_where_no_dispatcher_owns_the_subscription_it_is_told_after_five_s
     owner = Owner(parked={"a"})
     async with answering(nats_server, owner.answer):
         began = time.monotonic()
-        with pytest.raises(Unavailable, match="NoOwner.*answered for the Subscription within 5 s"):
+        with pytest.raises(Unavailable, match=r"NoOwner.*answered for the Subscription within 5 s"):
             await _skip(nats_server, name="unknown")
     assert 4.9 < time.monotonic() - began < 15.0
     assert owner.asked == []

@@ -74,7 +74,7 @@ class Situation:
     parked: ParkedKeys = field(default_factory=ParkedKeys)
 
 
-def state_of(situation: Situation) -> DeliveryState:
+def state_of(situation: Situation) -> DeliveryState:  # noqa: PLR0911 -- a list, the first that holds
     """Name the state; the first that holds."""
     states = {part.state for part in situation.parts}
     counters = situation.counters
@@ -82,11 +82,28 @@ def state_of(situation: Situation) -> DeliveryState:
         return "Suspended" if "Suspended" in states else "Pending"
     if situation.fault is not None:
         return "Pending"
+    held_back = _held_back(situation.standing)
+    if held_back is not None:
+        return held_back
+    if situation.parked.blocked:
+        return "KeyBlocked"
     if situation.full:
         return "RetryBacklogFull"
     if counters.failing or _dead_letters_full(situation):
         return "Failing"
     return "Idle" if counters.last_attempt_time is None else "Healthy"
+
+
+def _held_back(standing: Standing | None) -> DeliveryState | None:
+    """Name the state that the endpoint's gate gives, None when it lets events through at its usual pace."""
+    if standing is None:
+        return None
+    report = standing.report
+    if report.disabled is not None:
+        return "Disabled"
+    if report.circuit != "Closed":
+        return "CircuitOpen"
+    return "Throttled" if report.limited_by in ("Throttling", "RetryAfter") else None
 
 
 def delivery_status(situation: Situation) -> DeliveryStatus:
@@ -104,10 +121,17 @@ def delivery_status(situation: Situation) -> DeliveryStatus:
         last_error=_rounded(counters.last_error),
     )
     if situation.kind == "Subscription":
-        return status
+        parked = situation.parked
+        count = parked.count if situation.parts and situation.parts[0].ordering is not None else None
+        keys = None if count is None else parked.keys
+        return status.model_copy(update={"parked_keys": keys, "parked_key_count": count})
+    report = situation.standing.report if situation.standing else None
     p50, p99 = counters.latency_milliseconds()
     return status.model_copy(
         update={
+            "limited_by": report.limited_by if report else None,
+            "allowed_requests_per_second": report.allowed_requests_per_second if report else None,
+            "handshake": situation.standing.handshake if situation.standing else None,
             "in_flight": backlog.in_flight,
             "success_percent": counters.success_percent(),
             "last_attempt_time": _seconds(counters.last_attempt_time),
@@ -131,10 +155,14 @@ def delivering_condition(situation: Situation, *, previous: DeliveringCondition 
     )
 
 
-def _verdict(situation: Situation) -> tuple[ConditionStatus, str, str]:
+def _verdict(situation: Situation) -> tuple[ConditionStatus, str, str]:  # noqa: PLR0911 -- one for each state
     state = state_of(situation)
     if state == "Pending":
         return _pending(situation)
+    if state == "Throttled":
+        return "True", state, f"{_error(situation)}; the receiver's answers slow deliveries down"
+    if state in ("Disabled", "CircuitOpen", "KeyBlocked"):
+        return "False", state, _held_back_message(situation, state=state)
     if state in ("RetryBacklogFull", "Failing"):
         return ("False", *_trouble(situation, state=state))
     if state == "Suspended":
@@ -142,6 +170,19 @@ def _verdict(situation: Situation) -> tuple[ConditionStatus, str, str]:
     if state == "Idle":
         return "Unknown", "Idle", "nothing was sent yet"
     return "True", "Delivering", f"delivering to {_host(situation)}"
+
+
+def _held_back_message(situation: Situation, *, state: DeliveryState) -> str:
+    standing = situation.standing
+    if state == "KeyBlocked":
+        return f"all places are taken by {situation.parked.count} keys that wait for another attempt (status.delivery)"
+    if standing is None:
+        return _error(situation)
+    disabled = standing.report.disabled
+    if disabled is not None:
+        return f"{disabled.message}; change the spec, or give the annotation jethook.io/resume another value"
+    probe = f"next probe {standing.next_probe_at:%H:%M:%SZ}" if standing.next_probe_at else "a probe is under way"
+    return f"{_error(situation)}; {probe}"
 
 
 def _pending(situation: Situation) -> tuple[ConditionStatus, str, str]:

@@ -7,7 +7,6 @@ number it compares with later, so nobody comes back in vain for a rounding error
 
 from __future__ import annotations
 
-
 # Many additions of an interval round; without it the last token of a burst would come a rounding error late. It delays
 # or hastens nothing for long: the moment of the next token does not move by it.
 _ROUNDING_SECONDS = 1e-7
@@ -19,13 +18,13 @@ class TokenBucket:
     All times are monotonic seconds that never go back.
     """
 
-    __slots__ = ("_burst", "_full_at", "_interval", "_next_at")
+    __slots__ = ("_burst", "_changed_at", "_interval", "_next_at")
 
     def __init__(self, *, rate: float, burst: float, now: float) -> None:
         self._interval = 1.0 / rate
         self._burst = max(1.0, burst)
         self._next_at = now + self._interval
-        self._full_at = now
+        self._changed_at = now
 
     @property
     def rate(self) -> float:
@@ -34,11 +33,14 @@ class TokenBucket:
 
     def change(self, *, rate: float, burst: float, now: float) -> None:
         """Set another rate and burst; the tokens in it stay, what is over the new burst goes, none is added."""
+        interval, burst = 1.0 / rate, max(1.0, burst)
+        if interval == self._interval and burst == self._burst:
+            return
         tokens_missing = (self._clipped(now) - now) / self._interval
-        self._interval = 1.0 / rate
-        self._burst = max(1.0, burst)
+        self._interval, self._burst = interval, burst
         self._next_at = now + tokens_missing * self._interval
         self._next_at = self._clipped(now)
+        self._changed_at = now
 
     def ready_at(self) -> float:
         """Give the moment from which a token can be taken; it may be past."""
@@ -52,18 +54,14 @@ class TokenBucket:
         return True
 
     def give_back(self, *, taken_at: float, now: float) -> None:
-        """Put back a token that was taken at `taken_at` and not used.
+        """Put back what is left of a token that was taken at `taken_at` and not used.
 
-        Had the bucket been full since, or been made since, the token is lost: otherwise a burst could begin twice.
+        It loses what the bucket gained meanwhile: had the token stayed, so much might have run over. Nothing is left of
+        one that was taken before the last change.
         """
-        self._clipped(now)
-        if self._full_at <= taken_at:
-            self._next_at -= self._interval
+        if taken_at >= self._changed_at:
+            self._next_at -= max(0.0, self._interval - (now - taken_at))
 
     def _clipped(self, now: float) -> float:
-        """Give the moment of the next token as if what ran over had been poured out, and note that it ran over."""
-        full = now - (self._burst - 1.0) * self._interval
-        if self._next_at >= full:
-            return self._next_at
-        self._full_at = now
-        return full
+        """Give the moment of the next token as if what ran over had been poured out."""
+        return max(self._next_at, now - (self._burst - 1.0) * self._interval)

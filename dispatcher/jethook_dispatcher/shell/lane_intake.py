@@ -6,6 +6,7 @@ from nats.aio.msg import Msg
 
 from jethook_contract.errors import Invalid
 from jethook_dispatcher.core.lane_reply import read_reply
+from jethook_dispatcher.core.tray import Item
 from jethook_dispatcher.shell.deadletters import Death
 from jethook_dispatcher.shell.lane_grant import Grant
 from jethook_dispatcher.shell.lane_held import Held
@@ -30,11 +31,8 @@ class Intake:
             return False
         if not source.holding.add(held):
             return False
-        if not source.wants(message.subject, sequence=held.handed.sequence):
-            self._answer_at_once(source, held=held, death=None)
-            return False
         try:
-            item = source.item(held)
+            item = self._item(source, held=held)
         except Invalid as exc:
             self._answer_at_once(source, held=held, death=Death(reason=exc.reason, attempts=0, last_error=exc.message))
             return False
@@ -43,6 +41,18 @@ class Intake:
             return False
         source.tray.add(item, now=now)
         return True
+
+    def _item(self, source: Source, *, held: Held) -> Item | None:
+        """Place a message; None when nobody wants it. Raises Invalid for one that is too old or cannot be read."""
+        if not source.wants(held.message.subject, sequence=held.handed.sequence):
+            return None
+        longest = source.part.backlog.max_age_seconds
+        if self._age_seconds(held) > longest:
+            raise Invalid("BacklogExceeded", f"it waited longer than spec.backlog.maxAgeSeconds ({longest} s)")
+        return source.item(held)
+
+    def _age_seconds(self, held: Held) -> float:
+        return (self._services.clock.unix_nanoseconds() - held.handed.stored_nanoseconds) / 1e9
 
     def _answer_at_once(self, source: Source, *, held: Held, death: Death | None) -> None:
         held.started = True

@@ -29,7 +29,7 @@ class Runner(Protocol):
     async def run(self, work: Work) -> Outcome | None:
         """Make one attempt and answer the messages; give its outcome, None when nothing was sent."""
 
-    async def bury(self, source: Source, *, held: Held, death: Death) -> bool:
+    async def bury(self, source: Source, *, held: Held, death: Death, stays: bool = False) -> bool:
         """Give an event up: store it as a dead letter, then end its message. False: it waits."""
 
 

@@ -13,11 +13,13 @@ from jethook_contract.plan import PlanPart, PlanSecrets
 from jethook_contract.subjects import matches
 from jethook_dispatcher.core.attempt_counts import AttemptCounts
 from jethook_dispatcher.core.request import OutgoingRequest, RequestForm
+from jethook_dispatcher.core.retry import max_attempts
+from jethook_dispatcher.core.standing import ParkedKeys
 from jethook_dispatcher.core.tray import Item, Parcel, Tray, make_tray
 from jethook_dispatcher.shell.lane_grant import Grant
 from jethook_dispatcher.shell.lane_held import ByteBudget, Held, Holding
 from jethook_dispatcher.shell.pull import Puller
-from jethook_processing.batch import batch_id, render_batch
+from jethook_processing.batch import batch_id, batched_size, render_batch
 from jethook_processing.expressions import compile_key
 from jethook_processing.filters import EventFilter
 from jethook_processing.parse import parse_message
@@ -49,6 +51,7 @@ class Source:
         self.counts_due = 0.0
         self.gathered = False
         self.running = 0
+        self.parked_told = ParkedKeys()
         self.holding = Holding(budget)
         self.tray: Tray = make_tray(part)
         self.update(part, secrets=secrets)
@@ -58,6 +61,7 @@ class Source:
         """Serve another version of the part from now on; one of another shape needs `reshape` first."""
         keyed = part.ordering or part.merge
         self._key_of = compile_key(keyed.key_from) if keyed else None
+        self._batches = part.batch is not None or (part.merge is not None and part.merge.strategy == "Collect")
         self._filter = EventFilter(part.filter)
         self._filters = bool(part.filter.cel or part.filter.dialects)
         self.form = RequestForm(part, secrets=secrets) if part.state == "Active" else None
@@ -66,8 +70,7 @@ class Source:
 
     def shaped_as(self, part: PlanPart) -> bool:
         """Tell whether events are grouped in the same way by another version of the part."""
-        mine = self.part
-        return (mine.ordering, mine.merge, mine.batch) == (part.ordering, part.merge, part.batch)
+        return _shape(self.part) == _shape(part)
 
     def reshape(self, part: PlanPart) -> None:
         """Group events as `part` says from now on; what was in hand must have been given back."""
@@ -103,7 +106,7 @@ class Source:
             if self._filters and not self._filter.wants(event):
                 return None
             key = self._key_of(event) if self._key_of is not None else ""
-        size = len(held.message.data)
+        size = batched_size(event) if self._batches and event is not None else len(held.message.data)
         return Item(sequence=held.handed.sequence, key=key, attempts=attempts, size=size, event=event, payload=held)
 
     def request(self, parcel: Parcel, *, delivery_id: str, attempt: int, now: datetime, target: int) -> OutgoingRequest:
@@ -119,6 +122,10 @@ class Source:
         namespace, name = self.part.namespace, self.part.subscription.name
         ids = [webhook_id(event_of(item), namespace=namespace, subscription=name) for item in parcel.sent]
         return batch_id(ids) if parcel.batched else ids[0]
+
+
+def _shape(part: PlanPart) -> tuple[object, ...]:
+    return part.ordering, part.merge, part.batch, part.batch and max_attempts(part.retry)
 
 
 def held_of(item: Item) -> Held:

@@ -38,8 +38,11 @@ class Work:
 
     @property
     def keeps_failed(self) -> bool:
-        """Tell whether the parcel waits in its tray for the next attempt, instead of going back to NATS."""
-        return self.tray.keeps_failed and self.tray is self.source.tray
+        """Tell whether the parcel waits in its tray for the next attempt, instead of going back to NATS.
+
+        Never once its grant has ended: NATS then hands it out again, and this copy may no longer be started.
+        """
+        return self.tray.keeps_failed and self.tray is self.source.tray and self.held[0].grant.holds()
 
     def settle(self, *, now: float) -> None:
         """Let go of the parcel, or leave it in its tray until it is tried again."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 import structlog
 from nats.js import JetStreamContext
 
+from jethook_contract.control import ControlAnswer
 from jethook_contract.errors import Invalid, JethookError
 from jethook_contract.members import shard_of
 from jethook_contract.plan import PlanPart
@@ -115,6 +116,14 @@ class Lanes:
             await self._before_release(shard)
         if shard not in self._gained:  # it may have come back meanwhile
             self._tell_gone(shard)
+
+    def skip(self, namespace: str, subscription: str, key: str) -> ControlAnswer | None:
+        """Skip the head of a parked key; None where this member does not serve the Subscription."""
+        for lane in self._working():
+            for source in lane.sources:
+                if (source.part.namespace, source.part.subscription.name) == (namespace, subscription):
+                    return lane.skip(subscription, key)
+        return None
 
     async def reconnected(self) -> None:
         """Ask for messages anew on a fresh connection."""

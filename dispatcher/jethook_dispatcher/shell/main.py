@@ -25,6 +25,7 @@ from jethook_dispatcher.core.ownership_state import LossReason
 from jethook_dispatcher.shell.attempt_counts import AttemptCountStore
 from jethook_dispatcher.shell.attempts import AttemptLog
 from jethook_dispatcher.shell.clock import Clock, LoopLoad
+from jethook_dispatcher.shell.control import serve_control
 from jethook_dispatcher.shell.deadletters import DeadLetters
 from jethook_dispatcher.shell.delivery import Deliverer
 from jethook_dispatcher.shell.gate_store import GateRecords
@@ -114,7 +115,7 @@ class Dispatcher:
         self._egress = Egress()
         self._background = Background()
         self._log = AttemptLog(jetstream)
-        self._deliverer = Deliverer.open(lambda: self._egress.policy)
+        self._deliverer = Deliverer.open(lambda: self._egress.policy, origin=settings.request_origin)
         self._kube = kube
         self._membership = self._make_membership(hooks)
         self._status = StatusReports(jetstream, pool=settings.pool, membership=self._membership, kube=kube)
@@ -138,6 +139,7 @@ class Dispatcher:
     async def work(self, stop: asyncio.Event, *, closed: asyncio.Event) -> None:
         """Work until one of the events is set; after `stop` hand everything over first."""
         await self._protect()
+        await serve_control(self._client, pool=self._settings.pool, skip=self._lanes.skip)
         async with asyncio.TaskGroup() as tasks:
             running = [
                 tasks.create_task(work)

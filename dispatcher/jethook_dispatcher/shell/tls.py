@@ -17,7 +17,7 @@ from jethook_contract.errors import Invalid
 from jethook_contract.secrets import TlsMaterial
 
 MAX_CONTEXTS = 1024
-"""About 0.1 MB each, or 1 MB with the system's authorities."""
+"""About 11 KB and 1 ms each with an authority of its own, 0.8 MB and 20 ms with the system's."""
 
 _NOTHING = TlsMaterial()
 

@@ -30,12 +30,39 @@ def test_every_2xx_is_delivered(status: int) -> None:
     assert answer(status) == Outcome(kind="Delivered", status_code=status, duration_seconds=0.25)
 
 
-@pytest.mark.parametrize("status", [100, 199, 300, 301, 302, 307, 308, 400, 401, 404, 410, 429, 500, 503, 599, 999])
+@pytest.mark.parametrize("status", [100, 199, 300, 301, 302, 307, 308, 400, 401, 404, 429, 500, 503, 599, 999])
 def test_everything_else_is_tried_again(status: int) -> None:
     outcome = answer(status)
     assert (outcome.kind, outcome.reason, outcome.status_code) == ("Retry", "HTTPStatus", status)
     assert not outcome.delivered
     assert outcome.message
+
+
+def test_gone_disables_the_endpoint_and_the_event_waits() -> None:
+    outcome = answer(410)
+    assert (outcome.kind, outcome.disables, outcome.message) == ("Disable", True, "Gone")
+
+
+@pytest.mark.parametrize(
+    ("status", "header", "kind", "disables"),
+    [
+        (200, "disable", "Delivered", True),
+        (200, "abort-message", "Delivered", False),
+        (302, "disable", "Disable", True),
+        (503, "disable", "Disable", True),
+        (400, "Abort-Message", "Abort", False),
+        (500, "abort-message", "Abort", False),
+        (500, "disable, abort-message", "Abort", True),
+        (410, "abort-message", "Abort", True),
+        (410, "disable", "Disable", True),
+        (500, "nonsense", "Retry", False),
+    ],
+)
+def test_the_receiver_says_what_becomes_of_the_event_and_of_itself(
+    status: int, header: str, kind: str, *, disables: bool
+) -> None:
+    outcome = outcome_of_answer(status, headers={"webhook-delivery": header}, body=b"", now=NOW, duration_seconds=0.0)
+    assert (outcome.kind, outcome.disables, outcome.delivered) == (kind, disables, kind == "Delivered")
 
 
 def test_messages_are_the_phrases_of_the_registry_not_of_the_receiver() -> None:
@@ -44,7 +71,7 @@ def test_messages_are_the_phrases_of_the_registry_not_of_the_receiver() -> None:
     assert answer(999).message == "unassigned status"
 
 
-@pytest.mark.parametrize("status", [302, 400, 429, 500, 503])
+@pytest.mark.parametrize("status", [302, 400, 410, 429, 500, 503])
 def test_retry_after_is_read_on_any_failing_status(status: int) -> None:
     assert answer(status, Retry_After="120").retry_after_seconds == 120
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jethook_contract.plan import RetryPolicy
-from jethook_dispatcher.core.retry import Delay, GiveUp, base_delay_seconds, next_delay
+from jethook_dispatcher.core.retry import Delay, GiveUp, base_delay_seconds, max_attempts, next_delay
 
 MIDDLE = 0.5  # no jitter
 
@@ -53,6 +53,26 @@ def test_a_huge_exponent_ends_at_the_ceiling() -> None:
     assert base_delay_seconds(policy, attempt=10**5) == policy.max_delay_seconds
 
 
+SCHEDULE = RetryPolicy(schedule_seconds=(5, 60, 600), max_delay_seconds=30, max_attempts=2)
+
+
+@pytest.mark.parametrize("random", [0.0, 0.5, 0.999])
+def test_a_schedule_gives_the_delays_one_by_one_without_jitter_or_ceiling(random: float) -> None:
+    found = [after(attempt, SCHEDULE, random=random) for attempt in range(1, 5)]
+    assert found == [Delay(5.0), Delay(60.0), Delay(600.0), GiveUp("AttemptsExhausted")]
+
+
+def test_a_schedule_has_one_attempt_more_than_delays() -> None:
+    assert max_attempts(SCHEDULE) == 4
+    assert max_attempts(RetryPolicy(max_attempts=7)) == 7
+
+
+def test_retry_after_and_the_age_bound_a_schedule_too() -> None:
+    assert after(1, SCHEDULE, retry_after_seconds=9.0) == Delay(9.0)
+    assert after(3, SCHEDULE, age_seconds=172_700.0) == Delay(100.0)
+    assert after(1, SCHEDULE, age_seconds=172_800.0) == GiveUp("AgeExceeded")
+
+
 policies = st.builds(
     RetryPolicy,
     max_attempts=st.integers(1, 1000),
@@ -61,6 +81,7 @@ policies = st.builds(
     max_delay_seconds=st.integers(0, 86400),
     jitter_percent=st.integers(0, 100),
     max_age_seconds=st.integers(1, 10**6),
+    schedule_seconds=st.lists(st.integers(0, 86400), max_size=5).map(tuple),
 )
 
 
@@ -74,7 +95,7 @@ policies = st.builds(
 def test_laws(policy: RetryPolicy, attempt: int, random: float, retry_after: float | None, age: float) -> None:
     """Never negative, never past the age, within the jitter, and given up exactly at the bounds."""
     result = after(attempt, policy, random=random, retry_after_seconds=retry_after, age_seconds=age)
-    spent = attempt >= policy.max_attempts
+    spent = attempt >= max_attempts(policy)
     assert isinstance(result, GiveUp) == (spent or age >= policy.max_age_seconds)
     if isinstance(result, GiveUp):
         assert (result.reason == "AttemptsExhausted") == spent
@@ -85,10 +106,11 @@ def test_laws(policy: RetryPolicy, attempt: int, random: float, retry_after: flo
         assert result.seconds == min(retry_after, remaining)
         return
     base = base_delay_seconds(policy, attempt=attempt)
-    spread = base * policy.jitter_percent / 100
+    spread = 0.0 if policy.schedule_seconds else base * policy.jitter_percent / 100
     assert min(base - spread, remaining) - 1e-6 <= result.seconds <= base + spread + 1e-6
 
 
 @given(policy=policies, attempt=st.integers(1, 500))
-def test_delays_never_shrink(policy: RetryPolicy, attempt: int) -> None:
+def test_delays_without_a_schedule_never_shrink(policy: RetryPolicy, attempt: int) -> None:
+    policy = policy.model_copy(update={"schedule_seconds": ()})
     assert base_delay_seconds(policy, attempt=attempt) <= base_delay_seconds(policy, attempt=attempt + 1)

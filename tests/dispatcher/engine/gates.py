@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from jethook_contract.target import BreakerPolicy, Limits, Target, TargetUrl
+from jethook_dispatcher.core.answers import OutcomeKind
 from jethook_dispatcher.core.gate import Gate, Permit, Wait
 from jethook_dispatcher.core.outcome import Outcome
 
@@ -12,8 +13,8 @@ DELIVERED = Outcome(kind="Delivered", status_code=200)
 
 def answered(status: int, *, retry_after: int | None = None) -> Outcome:
     """Make the outcome of a status."""
-    kind = "Delivered" if status < 300 else "Retry"
     reason = "" if status < 300 else "HTTPStatus"
+    kind: OutcomeKind = "Delivered" if status < 300 else "Retry"
     return Outcome(kind=kind, status_code=status, reason=reason, retry_after_seconds=retry_after)
 
 

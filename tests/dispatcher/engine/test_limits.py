@@ -74,20 +74,38 @@ def test_tokens_given_back_never_let_the_used_ones_exceed_the_law(gaps: list[tup
     assert not used or busiest(used, rate=rate, burst=burst) <= 1e-4
 
 
-def test_a_token_given_back_can_be_taken_again() -> None:
+def test_a_token_given_back_at_once_can_be_taken_again() -> None:
     bucket = TokenBucket(rate=1, burst=3, now=0.0)
     assert bucket.take(now=1.0)
-    assert not bucket.take(now=1.0)
+    bucket.give_back(taken_at=1.0, now=1.0)
+    assert taken(bucket, now=1.0) == 1
+
+
+def test_a_token_given_back_later_has_lost_what_came_in_meanwhile() -> None:
+    bucket = TokenBucket(rate=1, burst=3, now=0.0)
+    assert bucket.take(now=1.0)
+    bucket.give_back(taken_at=1.0, now=1.25)
+    assert not bucket.take(now=1.2)
+    assert bucket.ready_at() == pytest.approx(1.25)
+    bucket.give_back(taken_at=1.0, now=5.0)
+    assert bucket.ready_at() == pytest.approx(1.25)
+
+
+def test_a_token_from_before_a_change_is_lost() -> None:
+    bucket = TokenBucket(rate=1, burst=1, now=0.0)
+    assert bucket.take(now=1.0)
+    bucket.change(rate=2, burst=1, now=1.1)
+    before = bucket.ready_at()
+    bucket.give_back(taken_at=1.0, now=1.1)
+    assert bucket.ready_at() == before
+
+
+def test_a_change_to_the_same_is_none() -> None:
+    bucket = TokenBucket(rate=1, burst=1, now=0.0)
+    assert bucket.take(now=1.0)
+    bucket.change(rate=1, burst=1, now=1.5)
     bucket.give_back(taken_at=1.0, now=1.5)
-    assert taken(bucket, now=1.5) == 1
-
-
-def test_a_token_given_back_to_a_bucket_that_ran_over_since_is_lost() -> None:
-    bucket = TokenBucket(rate=1, burst=2, now=0.0)
-    assert bucket.take(now=10.0)
-    assert bucket.take(now=20.0)
-    bucket.give_back(taken_at=10.0, now=20.0)
-    assert taken(bucket, now=20.0) == 1
+    assert bucket.ready_at() == pytest.approx(1.5)
 
 
 @given(
