@@ -70,6 +70,7 @@ ANSWERS: tuple[Answer, ...] = (
 
 FAULTS: tuple[Fault, ...] = (
     Fault(reason="Timeout", meaning="no complete answer within `timeoutSeconds`, name look-up and connecting included"),
+    Fault(reason="TokenRequestFailed", unsent=True, meaning="no access token ([authentication](authentication.md))"),
     Fault(
         reason="NameNotResolved",
         fails_over=True,

@@ -64,7 +64,9 @@ def signs_with_all(key: SigningKey) -> bool:
 
 
 def _http(signing: Signing) -> HttpSignature | None:
-    return signing.http and HttpSignature(algorithm=signing.http.algorithm, key_id=signing.http.key_id)
+    if signing.http is None:
+        return None
+    return HttpSignature(algorithm=signing.http.algorithm, key_id=signing.http.key_id)
 
 
 def _hmac(signing: Signing) -> HmacHeader | None:
