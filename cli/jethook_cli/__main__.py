@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from jethook_cli import describe, get, processes, publish, receiver, skip, standalone, verify
+from jethook_cli import dead_letters, describe, get, processes, publish, purge, receiver, skip, standalone, verify
 from jethook_contract.errors import JethookError
 from jethook_contract.logs import configure_logging
 
@@ -24,6 +24,8 @@ app.command()(publish.publish)
 app.command()(receiver.receiver)
 app.command()(verify.verify)
 app.command()(skip.skip)
+app.add_typer(dead_letters.app, name="dead-letters")
+app.command()(purge.purge)
 app.command()(standalone.standalone)
 app.command()(processes.operator)
 app.command()(processes.dispatcher)

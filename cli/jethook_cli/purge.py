@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import sys
 from typing import TYPE_CHECKING, Annotated
 
+import structlog
 import typer
 
 from jethook_cli import options
@@ -68,6 +70,8 @@ async def _purge(subscription: str, *, namespace: str, settings: ConnectionSetti
     """Do it; give what to tell."""
     from jethook_cli.purge_waiting import Purge  # as above
 
+    # The operator's parts log as in their own process; a person is told by the command.
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     async with open_client(settings) as client:
         work = Purge(client, namespace=namespace, subscription=subscription)
         with stop_on_signal() as stop:

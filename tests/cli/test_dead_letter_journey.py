@@ -36,10 +36,10 @@ DIED_AT = datetime(2026, 11, 24, 9, 30, 1, 250_000, tzinfo=UTC)
 class Always:
     """Own every shard."""
 
-    def may_start(self, shard: int) -> bool:
+    def may_start(self, shard: int) -> bool:  # noqa: ARG002 -- the Protocol's argument
         return True
 
-    def holds(self, shard: int) -> bool:
+    def holds(self, shard: int) -> bool:  # noqa: ARG002 -- as above
         return True
 
 
@@ -116,7 +116,13 @@ async def test_what_an_endpoint_refused_reaches_it_once_it_takes_them(
         await eventually(lambda: _letters(laid, 5))
         receiver.behaviour = answers(200)
         selected = await laid.jethook(
-            "dead-letters", "redrive", "--where", "deadletter.statusCode == 500", "--reason", "AttemptsExhausted", "-y"
+            "dead-letters",
+            "redrive",
+            "--where",
+            f'deadletter.attempts == 1 && event.type == "{EVENT_TYPE}"',
+            "--reason",
+            "AttemptsExhausted",
+            "-y",
         )
         assert selected.stdout == "5 of 5 dead letters redriven\n"
         requests = await receiver.wait_for_requests(15)
