@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
-from datetime import datetime, timedelta
 
 import structlog
 from nats.aio.msg import Msg
@@ -17,18 +16,16 @@ from nats.aio.msg import Msg
 from jethook_contract.control import ControlAnswer
 from jethook_contract.errors import Unavailable
 from jethook_contract.plan import PlanPart, PlanSecrets
-from jethook_contract.status import ParkedKey
 from jethook_dispatcher.core.lane_room import MIN_REQUEST_BYTES, request_bytes, threshold, worth_having
 from jethook_dispatcher.core.outcome import Outcome
-from jethook_dispatcher.core.standing import ParkedKeys
-from jethook_dispatcher.core.tray import Item, Parked
+from jethook_dispatcher.core.tray import Item
 from jethook_dispatcher.shell.deadletters import Death
 from jethook_dispatcher.shell.lane_gate import LaneGate
 from jethook_dispatcher.shell.lane_grant import Grant
 from jethook_dispatcher.shell.lane_intake import Intake
-from jethook_dispatcher.shell.lane_reports import ParkedNote
+from jethook_dispatcher.shell.lane_parked import parked_text, tell_parked
 from jethook_dispatcher.shell.lane_services import LaneServices
-from jethook_dispatcher.shell.lane_source import Source, event_of, held_of
+from jethook_dispatcher.shell.lane_source import Source, held_of
 from jethook_dispatcher.shell.lane_workers import Workers
 from jethook_dispatcher.shell.pull import Puller
 
@@ -164,7 +161,7 @@ class Lane:
             await self._gather(source)
             self._open(source)
             if self.granted:
-                self._tell_parked(source)
+                tell_parked(source, services=self._services)
         self._workers.advance()
         if self.granted:
             await self._gate.tick()
@@ -182,7 +179,7 @@ class Lane:
             return ControlAnswer(done=False, reason="NotOrdered", message=f"Subscription {subscription} is not ordered")
         item = source.tray.skip(key) if self.granted else None
         if item is None:
-            return ControlAnswer(done=False, reason="NotParked", message=_parked_text(source))
+            return ControlAnswer(done=False, reason="NotParked", message=parked_text(source))
         self._services.spawn(self._skip(source, item=item))
         return ControlAnswer(done=True, reason="Skipped", message=f"sequence {item.sequence} goes to the dead letters")
 
@@ -194,16 +191,6 @@ class Lane:
         else:
             source.tray.add(item, now=self._services.clock.monotonic())
         self._workers.advance()
-
-    def _tell_parked(self, source: Source) -> None:
-        if source.part.ordering is None:
-            return
-        now, at = self._services.clock.monotonic(), self._services.clock.now()
-        keys = tuple(_parked_key(one, now=now, at=at) for one in source.tray.parked())
-        told = ParkedKeys(keys=keys, count=source.tray.parked_count, blocked=source.tray.full)
-        if told != source.parked_told:
-            source.parked_told = told
-            self._services.reporter.parked(ParkedNote(part=source.part, parked=told))
 
     def _may_work(self) -> bool:
         return self.granted and self._gate.loaded
@@ -321,22 +308,3 @@ class Lane:
             source.holding.drop(held)
             if held.grant.holds():
                 await self._services.acks.nak(held)
-
-
-def _parked_key(parked: Parked, *, now: float, at: datetime) -> ParkedKey:
-    due = (at + timedelta(seconds=max(0.0, parked.at - now), milliseconds=500)).replace(microsecond=0)
-    return ParkedKey(
-        key=parked.key,
-        sequence=parked.item.sequence,
-        event_id=event_of(parked.item).id,
-        attempts=parked.item.attempts,
-        waiting=parked.waiting,
-        next_attempt_time=due if parked.at > now else None,
-    )
-
-
-def _parked_text(source: Source) -> str:
-    parked = source.tray.parked()
-    if not parked:
-        return "no key is parked"
-    return "parked keys: " + ", ".join(one.key[:200] for one in parked)
