@@ -18,12 +18,10 @@ from jethook_contract.errors import Unavailable
 from jethook_contract.plan import PlanPart, PlanSecrets
 from jethook_dispatcher.core.lane_room import MIN_REQUEST_BYTES, request_bytes, threshold, worth_having
 from jethook_dispatcher.core.outcome import Outcome
-from jethook_dispatcher.core.tray import Item
-from jethook_dispatcher.shell.deadletters import Death
 from jethook_dispatcher.shell.lane_gate import LaneGate
 from jethook_dispatcher.shell.lane_grant import Grant
 from jethook_dispatcher.shell.lane_intake import Intake
-from jethook_dispatcher.shell.lane_parked import parked_text, tell_parked
+from jethook_dispatcher.shell.lane_parked import skip_parked, tell_parked
 from jethook_dispatcher.shell.lane_services import LaneServices
 from jethook_dispatcher.shell.lane_source import Source, held_of
 from jethook_dispatcher.shell.lane_workers import Workers
@@ -175,22 +173,7 @@ class Lane:
     def skip(self, subscription: str, key: str) -> ControlAnswer:
         """Put the first event of a parked key to the dead letters, so that the next one of the key is tried."""
         source = self._sources.get(subscription)
-        if source is None or source.part.ordering is None:
-            return ControlAnswer(done=False, reason="NotOrdered", message=f"Subscription {subscription} is not ordered")
-        item = source.tray.skip(key) if self.granted else None
-        if item is None:
-            return ControlAnswer(done=False, reason="NotParked", message=parked_text(source))
-        self._services.spawn(self._skip(source, item=item))
-        return ControlAnswer(done=True, reason="Skipped", message=f"sequence {item.sequence} goes to the dead letters")
-
-    async def _skip(self, source: Source, *, item: Item) -> None:
-        death = Death(reason="Skipped", attempts=item.attempts, last_error="skipped on request")
-        held = held_of(item)
-        if await self._services.runner.bury(source, held=held, death=death, stays=True):
-            source.holding.drop(held)
-        else:
-            source.tray.add(item, now=self._services.clock.monotonic())
-        self._workers.advance()
+        return skip_parked(source, key=key, granted=self.granted, services=self._services, ended=self._workers.advance)
 
     def _may_work(self) -> bool:
         return self.granted and self._gate.loaded
