@@ -14,10 +14,10 @@ from nats.js.api import StreamState
 
 from jethook_contract import deadletters, names
 from jethook_contract.connection import ConnectionHooks, ConnectionSettings, connect
+from jethook_contract.plan import RetryPolicy
 from jethook_contract.subjects import deadletters_subject
-from tests.dispatcher.lanes.world import NAMESPACE, World, event
+from tests.dispatcher.lanes.world import NAMESPACE, QUICK_RETRY, World, event
 from tests.fixtures.nats import NatsServer
-from tests.fixtures.poll import eventually
 
 STREAM = names.events_stream(NAMESPACE)
 LETTERS = names.deadletters_stream(NAMESPACE)
@@ -136,9 +136,11 @@ async def rig(server: NatsServer, folder: Path) -> AsyncIterator[Rig]:
     await client.close()
 
 
-async def subscribe(rig: Rig, subscription: str = "orders", *, url: str = "http://127.0.0.1:1/hook") -> None:
+async def subscribe(
+    rig: Rig, subscription: str = "orders", *, url: str = "http://127.0.0.1:1/hook", retry: RetryPolicy = QUICK_RETRY
+) -> None:
     """Make a Subscription of this installation: consumer and plan part."""
-    await rig.world.subscribe(subscription, url=url, endpoint="crm")
+    await rig.world.subscribe(subscription, url=url, endpoint="crm", retry=retry)
     consumer = names.subscription_consumer(subscription)
     config = (await rig.js.consumer_info(STREAM, consumer)).config
     config.metadata = INSTALL
@@ -149,15 +151,6 @@ async def remove_part(rig: Rig, subscription: str = "orders") -> None:
     """Take a Subscription out of the plan; a delete marker stays."""
     bucket = await rig.js.key_value(names.plan_bucket("default"))
     await bucket.delete(names.plan_key(NAMESPACE, "crm", subscription))
-
-
-async def consumer_left(rig: Rig, subscription: str, count: int) -> None:
-    """Wait until exactly so many wait for a Subscription."""
-
-    async def probe() -> bool:
-        return sum(await rig.world.waiting(subscription)) == count
-
-    await eventually(probe)
 
 
 def _at_a_terminal(command: list[str], *, says: str) -> tuple[int, str]:
