@@ -94,9 +94,15 @@ async def _steps(work: Purge, *, stop: asyncio.Event, name: str) -> str:
         raise _interrupted(name)
     if waiting.config is None:
         return f"what was left of an earlier removal for Subscription {name} is deleted"
-    if waiting.exists:
-        return f"{waiting.events} events deleted that waited for Subscription {name}"
-    return f"consumer of Subscription {name} removed, {waiting.events} events with it"
+    if not waiting.exists:
+        return f"consumer of Subscription {name} removed, {waiting.events} events with it"
+    if waiting.handed_out:
+        print(
+            f"{waiting.handed_out} of them were handed out: what a dispatcher has in hand (in flight, or held for"
+            " order, a window or a batch) may still be sent",
+            file=sys.stderr,
+        )
+    return f"{waiting.events} events deleted that waited for Subscription {name}"
 
 
 async def _drained(work: Purge, *, stop: asyncio.Event) -> bool:

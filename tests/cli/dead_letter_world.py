@@ -137,10 +137,15 @@ async def rig(server: NatsServer, folder: Path) -> AsyncIterator[Rig]:
 
 
 async def subscribe(
-    rig: Rig, subscription: str = "orders", *, url: str = "http://127.0.0.1:1/hook", retry: RetryPolicy = QUICK_RETRY
+    rig: Rig,
+    subscription: str = "orders",
+    *,
+    endpoint: str = "crm",
+    url: str = "http://127.0.0.1:1/hook",
+    retry: RetryPolicy = QUICK_RETRY,
 ) -> None:
     """Make a Subscription of this installation: consumer and plan part."""
-    await rig.world.subscribe(subscription, url=url, endpoint="crm", retry=retry)
+    await rig.world.subscribe(subscription, url=url, endpoint=endpoint, retry=retry)
     consumer = names.subscription_consumer(subscription)
     config = (await rig.js.consumer_info(STREAM, consumer)).config
     config.metadata = INSTALL

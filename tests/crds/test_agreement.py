@@ -71,6 +71,62 @@ DIALECTS = INNERMOST + [{"not": one} for one in INNERMOST] + [{"all": [{"any": [
 DIALECTS += [{"not": {"not": {"not": {"exact": {"id": "a"}}}}}, {"any": []}, {"any": [{"exact": {"id": "a"}}] * 9}]
 NUMBERS: list[Any] = [0, 1, 20, 1000, 1001, -1, 2**63, "20", True, None, [], {}, 1.5, 20.0, 1e2]
 
+REF: dict[str, Any] = {"secretRef": {"name": "a"}}
+STANDARD = {"scheme": "StandardWebhooks", **REF}
+HTTP: dict[str, Any] = {"scheme": "HTTPMessageSignatures", **REF, "http": {"algorithm": "ed25519", "keyID": "a"}}
+
+
+def hmac(**options: Any) -> dict[str, Any]:
+    return {"scheme": "HMAC", **REF, "hmac": options}
+
+
+OTHER = {"secretRef": {"name": "b"}}
+SIGNATURES: list[Any] = [
+    *[[STANDARD], [STANDARD, STANDARD], [STANDARD, {**STANDARD, **OTHER}], [HTTP, {**HTTP, **OTHER}], [HTTP, HTTP]],
+    *[[{**STANDARD, "http": None, "hmac": None}], [{**STANDARD, "hmac": {}}], [{**HTTP, "http": None}], [None], None],
+    *[[{**HTTP, "hmac": {"preset": "GitHub"}}], [{"scheme": "HMAC", **REF}], [hmac()], [hmac(preset="GitHub")]],
+    *[[hmac(header="A"), hmac(header="a")], [hmac(header="A"), hmac(header="B")], [HTTP, hmac(header="SIGNATURE")]],
+    *[[HTTP, hmac(header="Content-Digest")], [STANDARD, hmac(header="Signature")], [hmac(header="Webhook-Signature")]],
+    *[[hmac(preset="Stripe"), hmac(header="stripe-signature")], [hmac(preset="Stripe"), hmac(preset="Shopify")]],
+    *[[hmac(preset="Stripe", several=None)], [hmac(preset="Stripe", several=False)], [hmac(header="A", prefix="")]],
+    *[[hmac(header="A", timestampPrefix="t=")], [hmac(header="A", timestampPrefix="t=", signsTimestamp=False)]],
+    *[[hmac(header="A", timestampPrefix="t=", signsTimestamp=True)], [hmac(header="A", prefix=" a")], [STANDARD] * 9],
+    *[[{**HTTP, "http": {"algorithm": "ed25519", "keyID": key}}] for key in ("", "a b", 'a"b', "a\\b", "ä", "k" * 257)],
+]
+BASIC = {"basic": REF}
+BEARER = {"bearer": {"secretKeyRef": {"name": "a", "key": "b"}}}
+OAUTH2 = {"tokenURL": ORDERS, **REF}
+AUTHENTICATIONS: list[Any] = [
+    *[None, {}, [], BASIC, BEARER, {**BASIC, **BEARER}, {**BASIC, "bearer": None}, {"bearer": REF}, {"basic": {}}],
+    *[{"oauth2ClientCredentials": {**OAUTH2, **more}} for more in ({}, {"audience": ""}, {"audience": None})],
+    *[{"oauth2ClientCredentials": {**OAUTH2, "scopes": scopes}} for scopes in (["a", "a"], ["a", "A"], [""], None, [])],
+    *[{"oauth2ClientCredentials": {**OAUTH2, "clientAuthentication": kind}} for kind in ("Basic", "Body", "body")],
+    *[{"oauth2ClientCredentials": {**OAUTH2, "tokenURL": url}} for url in ("https://a:b@c/", "a", "https://a/#b")],
+    *[{"oauth2ClientCredentials": REF}, {"oAuth2ClientCredentials": OAUTH2}, {**BASIC, "oauth2ClientCredentials": {}}],
+]
+RETRIES: list[Any] = [
+    *[{"scheduleSeconds": schedule} for schedule in (None, [], [0], [1], [604_800], [604_801], [1] * 100, [1] * 101)],
+    *[
+        {"scheduleSeconds": [1], name: value}
+        for name, value in (("maxAttempts", 12), ("maxAttempts", 2), ("factor", 1))
+    ],
+    *[
+        {"scheduleSeconds": [1], "jitterPercent": 0, "maxAgeSeconds": 60},
+        {"scheduleSeconds": [1], "maxDelaySeconds": 5},
+    ],
+]
+TOGETHER: list[dict[str, Any]] = [
+    *[{}, {"url": None}, {"targets": [{"url": ORDERS}]}, {"url": None, "targets": [{"url": ORDERS, "weight": None}]}],
+    *[{"url": None, "targets": targets} for targets in ([], [{"url": ORDERS}] * 2, [{"url": "a"}], [{"weight": 1}])],
+    *[{"headers": [{"name": name, "value": "a"}], "authentication": BASIC} for name in ("AUTHORIZATION", "X-Auth")],
+    *[{"headers": [{"name": name, "value": "a"}], "signing": [HTTP]} for name in ("Signature", "X-Signature")],
+    *[{"headers": [{"name": "x-a", "value": "a"}], "signing": [hmac(header=name)]} for name in ("X-A", "X-B")],
+    *[{"signing": [hmac(header="authorization")], "authentication": one} for one in (BASIC, None)],
+    *[{"headers": None, "signing": None, "authentication": BEARER, "tls": None, "circuitBreaker": None}],
+    *[{"limits": {"burst": 1}}, {"limits": {"burst": 1, "requestsPerSecond": 1}}, {"handshake": "none"}],
+    *[{"circuitBreaker": {"openSeconds": 901}}, {"circuitBreaker": {"openSeconds": 901, "maxOpenSeconds": 901}}],
+]
+
 
 def endpoint(**spec: Any) -> dict[str, Any]:
     return {"kind": "WebhookEndpoint", "spec": {"url": ORDERS, **spec}}
@@ -109,6 +165,10 @@ TABLES: dict[str, tuple[Callable[[Any], dict[str, Any]], list[Any]]] = {
             {"filter": {"dialects": None}},
         ],
     ),
+    "signing": (lambda signatures: endpoint(signing=signatures), SIGNATURES),
+    "authentication": (lambda authentication: endpoint(authentication=authentication), AUTHENTICATIONS),
+    "retry": (lambda retry: endpoint(retry=retry), RETRIES),
+    "fields together": (lambda spec: endpoint(**spec), TOGETHER),
     "cidr": (lambda one: {"kind": "DispatcherPool", "spec": {"egress": {"allowedCIDRs": [one]}}}, CIDRS),
     "name": (named, NAMES),
     "endpoint name": (lambda name: subscription(endpointRef={"name": name}), LABELS),

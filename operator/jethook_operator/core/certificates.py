@@ -53,9 +53,8 @@ def _client_certificate(name: str, *, secrets: Secrets) -> tuple[SecretStr, Secr
         raise invalid_key(name, key=CERTIFICATE_KEY, field=field, fault=fault)
     private = _private_key(key)
     if private is None:
-        raise invalid_key(
-            name, key=PRIVATE_KEY, field=field, fault="is no private key in PEM without password; correct it"
-        )
+        fault = "is no private key in PEM, or has a password; write the key without one"
+        raise invalid_key(name, key=PRIVATE_KEY, field=field, fault=fault)
     if _public(private) != _subject(certificates[0]):
         fault = f"does not belong to the first certificate of {CERTIFICATE_KEY}; write the key that it was made with"
         raise invalid_key(name, key=PRIVATE_KEY, field=field, fault=fault)

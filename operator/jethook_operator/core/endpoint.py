@@ -15,6 +15,8 @@ from jethook_operator.core.resources import Broken, Key
 from jethook_operator.core.status import StatusPatch
 from jethook_operator.core.subscription import check_pool
 
+_MAX_SHOWN_CHARACTERS = 2048  # of status.url
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndpointInputs:
@@ -59,7 +61,7 @@ def endpoint_status(endpoint: WebhookEndpoint, *, verdict: Verdict) -> StatusPat
 def shown_urls(urls: Sequence[str]) -> str:
     """Show the first of one or more URLs without secrets, and how many more there are."""
     more = f" +{len(urls) - 1}" if len(urls) > 1 else ""
-    return shown_url(urls[0]) + more
+    return shown_url(urls[0])[: _MAX_SHOWN_CHARACTERS - len(more)] + more
 
 
 def shown_url(url: str) -> str:

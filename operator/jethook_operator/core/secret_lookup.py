@@ -36,9 +36,8 @@ def find_value(secret: SecretValue, *, key: str, field: str, max_characters: int
         text = f'{field}: Secret "{secret.name}" has no key "{key}" (it has: {has}); add it'
         raise Waiting("SecretKeyMissing", text)
     if len(value) > max_characters:
-        raise invalid_key(
-            secret.name, key=key, field=field, fault=f"is longer than {max_characters} characters; cut it"
-        )
+        fault = f"is longer than {max_characters} characters; shorten it"
+        raise invalid_key(secret.name, key=key, field=field, fault=fault)
     return value
 
 

@@ -23,6 +23,7 @@ PREVIOUS_KEY = "previous"
 _SHARED_PREFIX = "whsec_"
 _PRIVATE_PREFIX = "whsk_"
 _PEM_BEGIN = "-----BEGIN PRIVATE KEY-----"
+_PEM_CURE = "write a private key in PEM (PKCS 8, not encrypted), as made by"
 _SEED_BYTES = 32
 _MAX_KEY_BYTES = 1024  # of a shared secret; 24 to 64 are usual
 _MAX_CHARACTERS = 8192
@@ -120,9 +121,8 @@ def _seed_fault(text: str) -> str:
 
 def _text_fault(text: str) -> str:
     size = len(text.encode("utf-8", errors="surrogatepass"))
-    return (
-        "" if 0 < size <= _MAX_KEY_BYTES else f"is empty or over {_MAX_KEY_BYTES} bytes; write the key itself, as text"
-    )
+    good = 0 < size <= _MAX_KEY_BYTES
+    return "" if good else f"is empty or over {_MAX_KEY_BYTES} bytes; write the key itself, as text"
 
 
 def _ed25519_fault(text: str) -> str:
@@ -133,12 +133,8 @@ def _ed25519_fault(text: str) -> str:
 def _p256_fault(text: str) -> str:
     key = _private_key(text)
     good = isinstance(key, EllipticCurvePrivateKey) and isinstance(key.curve, SECP256R1)
-    return (
-        "" if good else f"is no P-256 key; {_PEM_CURE} openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256"
-    )
-
-
-_PEM_CURE = "write a private key in PEM (PKCS 8, not encrypted), as made by"
+    made_by = "openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256"
+    return "" if good else f"is no P-256 key; {_PEM_CURE} {made_by}"
 
 
 def _private_key(text: str) -> object:

@@ -16,8 +16,10 @@ from jethook_contract.plan import PlanPart
 from jethook_contract.status import StatusRecord
 from jethook_dispatcher.core.attempt_counts import AttemptCounts
 from jethook_dispatcher.core.tracked import ObjectKey
+from jethook_dispatcher.shell.gate_store import GateRecords
 from jethook_dispatcher.shell.kube_status import KubeStatusWriter
 from jethook_dispatcher.shell.lane_acks import Acks
+from jethook_dispatcher.shell.lane_backlog import Consumers
 from jethook_dispatcher.shell.lane_held import ByteBudget, Held
 from jethook_dispatcher.shell.lane_services import LaneServices
 from jethook_dispatcher.shell.lane_source import Source
@@ -143,6 +145,9 @@ class Member:
             clock=self.clock,
             runner=NoRunner(),
             counts=Counts(),
+            gates=GateRecords(client.jetstream(), pool="default"),
+            consumers=Consumers(client.jetstream()),
+            reporter=self.reporter,
             acks=Acks(client),
             budget=ByteBudget(10),
             spawn=self._spawn,

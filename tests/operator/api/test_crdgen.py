@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import yaml
+from pydantic import BaseModel
 
-from jethook_contract.status import DeliveryStatus
+from jethook_contract.status import DeliveryState, DeliveryStatus, HandshakeStatus, LimitedBy, ParkedKey
 from jethook_operator.api.columns import COLUMNS
 from jethook_operator.api.crdgen import crd, files, main
 from jethook_operator.api.parse import KINDS
@@ -110,6 +111,27 @@ def test_delivery_holds_what_the_dispatchers_report() -> None:
     subscription = root("Subscription")["properties"]["status"]["properties"]["delivery"]["properties"]
     assert set(endpoint) | set(subscription) == reported
     assert reported - set(endpoint) == {"parkedKeys", "parkedKeyCount"}
+    assert set(endpoint) - set(subscription) >= {"limitedBy", "allowedRequestsPerSecond", "handshake"}
+
+
+def delivery_fields(kind: str) -> dict[str, Any]:
+    schema: dict[str, Any] = root(kind)["properties"]["status"]["properties"]["delivery"]["properties"]
+    return schema
+
+
+def aliases(model: type[BaseModel]) -> set[str]:
+    return {str(field.alias) for field in model.model_fields.values()}
+
+
+def test_parked_keys_and_handshake_hold_what_the_dispatchers_report() -> None:
+    assert set(delivery_fields("WebhookEndpoint")["handshake"]["properties"]) == aliases(HandshakeStatus)
+    assert set(delivery_fields("Subscription")["parkedKeys"]["items"]["properties"]) == aliases(ParkedKey)
+
+
+def test_states_and_limits_are_the_words_of_the_dispatchers() -> None:
+    for kind in ("WebhookEndpoint", "Subscription"):
+        assert delivery_fields(kind)["state"]["enum"] == list(get_args(DeliveryState))
+    assert delivery_fields("WebhookEndpoint")["limitedBy"]["enum"] == list(get_args(LimitedBy))
 
 
 def test_the_yaml_reads_back_as_the_crd() -> None:
