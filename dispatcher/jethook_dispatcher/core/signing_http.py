@@ -137,7 +137,7 @@ def _sign_with(key: SecretStr, *, algorithm: SignatureAlgorithm) -> Sign:
 def _quoted(options: HttpSignature) -> str:
     """Write the key id as a Structured Field String (RFC 9651, section 3.3.3)."""
     if not options.key_id.isascii() or not options.key_id.isprintable():
-        raise Invalid("BadSigningKey", "http.keyId: only printable ASCII characters can be sent; rename the key")
+        raise Invalid("BadSigningKey", "http.keyID: only printable ASCII characters can be sent; rename the key")
     return '"' + options.key_id.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 

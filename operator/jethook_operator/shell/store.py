@@ -15,6 +15,7 @@ from jethook_operator.api.dispatcherpool import DispatcherPool
 from jethook_operator.api.parse import parse
 from jethook_operator.api.subscription import Subscription
 from jethook_operator.api.webhookendpoint import WebhookEndpoint
+from jethook_operator.core.references import secret_names
 from jethook_operator.core.resources import Broken, Key, Kind, SecretValue
 
 Resource = WebhookEndpoint | Subscription | DispatcherPool
@@ -184,11 +185,7 @@ def _references(key: Key, value: Resource | Broken) -> tuple[Key, ...]:
     if isinstance(value, Subscription):
         return (Key("WebhookEndpoint", key.namespace, value.spec.endpoint_ref.name),)
     if isinstance(value, WebhookEndpoint):
-        names = dict.fromkeys(
-            [signature.secret_ref.name for signature in value.spec.signing]
-            + [h.value_from.secret_key_ref.name for h in value.spec.headers if h.value_from is not None]
-        )
-        return tuple(Key("Secret", key.namespace, name) for name in names)
+        return tuple(Key("Secret", key.namespace, name) for name in secret_names(value))
     return ()
 
 

@@ -101,7 +101,7 @@ class Subscriptions:
         ring = self._around.key_ring(decision.place.pool)
         part = seal(decision.part, secrets=decision.secrets, ring=ring, old=old)
         if rotated(part, secrets=decision.secrets, ring=ring, old=old):
-            self._announce(part, secrets=decision.secrets)
+            self._announce(part, secrets=decision.secrets, before=ring.unseal(old.sealed) if old else None)
         return part
 
     async def _place(self, decision: SubscriptionDecision, *, part: PlanPart, before: Mapping[Place, PlanPart]) -> None:
@@ -133,7 +133,7 @@ class Subscriptions:
         """Drop what is remembered of an endpoint that is gone."""
         self._announced.pop((key.namespace, key.name), None)
 
-    def _announce(self, part: PlanPart, *, secrets: PlanSecrets) -> None:
+    def _announce(self, part: PlanPart, *, secrets: PlanSecrets, before: PlanSecrets | None) -> None:
         """Tell once of an endpoint's new secrets, however many Subscriptions carry them."""
         namespace, name, digest = part.namespace, part.endpoint.name, part.secrets_digest
         endpoint = self._reader.endpoint(namespace, name)
@@ -145,7 +145,7 @@ class Subscriptions:
             uid=endpoint.metadata.uid,
             severity="Normal",
             reason="SecretRotated",
-            message=rotation_message(endpoint, secrets=secrets),
+            message=rotation_message(endpoint, secrets=secrets, before=before),
         )
 
     def _enqueue_endpoint(self, namespace: str, name: str) -> None:
