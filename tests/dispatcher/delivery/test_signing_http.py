@@ -231,5 +231,5 @@ def test_a_bad_key_is_refused_without_repeating_it(algorithm: SignatureAlgorithm
 
 
 def test_a_key_id_that_no_header_carries_is_refused() -> None:
-    with pytest.raises(Invalid, match="keyId"):
+    with pytest.raises(Invalid, match="keyID"):
         HttpSigner([entry(pair("ed25519"), key_id="a\nb")], urls=[URL])
