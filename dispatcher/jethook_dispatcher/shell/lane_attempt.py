@@ -240,4 +240,11 @@ class AttemptRunner:
 
 def _death(reason: str, subject: Subject, outcome: Outcome) -> Death:
     error = f"{outcome.reason} {outcome.status_code or ''} {outcome.message}"
-    return Death(reason=reason, attempts=subject.attempt, last_error=error)
+    return Death(
+        reason=reason,
+        attempts=subject.attempt,
+        last_error=error,
+        status_code=outcome.status_code,
+        answer_excerpt=outcome.answer_excerpt,
+        webhook_id=subject.delivery_id,
+    )
