@@ -15,8 +15,8 @@ from jethook_contract.subjects import matches
 from jethook_contract.target import Target
 
 __all__ = [
-    "Format", "ObjectId", "PlanPart", "PlanSecrets", "PoolPlan", "RetiredType", "RetryPolicy", "SigningKey", "State",
-    "Target",
+    "BacklogPolicy", "Format", "ObjectId", "PlanPart", "PlanSecrets", "PoolPlan", "RetiredType", "RetryPolicy",
+    "SigningKey", "State", "Target",
 ]  # fmt: skip
 
 Format = Literal["Structured", "Binary", "Data"]

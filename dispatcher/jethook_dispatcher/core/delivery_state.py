@@ -28,6 +28,7 @@ class Backlog:
     unacknowledged: int = 0
     in_flight: int = 0
     oldest_stored_at: datetime | None = None
+    nearly_full: bool = False
 
     @property
     def events(self) -> int:
@@ -38,6 +39,7 @@ class Backlog:
     def sum_of(backlogs: list[Backlog]) -> Backlog:
         """Add up the backlogs of an endpoint's Subscriptions."""
         return Backlog(
+            nearly_full=any(backlog.nearly_full for backlog in backlogs),
             pending=sum(backlog.pending for backlog in backlogs),
             unacknowledged=sum(backlog.unacknowledged for backlog in backlogs),
             in_flight=sum(backlog.in_flight for backlog in backlogs),
@@ -89,6 +91,8 @@ def state_of(situation: Situation) -> DeliveryState:  # noqa: PLR0911 -- a list,
         return "KeyBlocked"
     if situation.full:
         return "RetryBacklogFull"
+    if situation.backlog.nearly_full:
+        return "NearlyFull"
     if counters.failing or _dead_letters_full(situation):
         return "Failing"
     return "Idle" if counters.last_attempt_time is None else "Healthy"
@@ -101,6 +105,8 @@ def _held_back(standing: Standing | None) -> DeliveryState | None:
     report = standing.report
     if report.disabled is not None:
         return "Disabled"
+    if report.limited_by == "Handshake":
+        return "Pending"
     if report.circuit != "Closed":
         return "CircuitOpen"
     return "Throttled" if report.limited_by in ("Throttling", "RetryAfter") else None
@@ -159,6 +165,9 @@ def _verdict(situation: Situation) -> tuple[ConditionStatus, str, str]:  # noqa:
     state = state_of(situation)
     if state == "Pending":
         return _pending(situation)
+    if state == "NearlyFull":
+        events = situation.backlog.events
+        return "True", state, f"the events stream is four fifths full; {events} events wait here (spec.backlog)"
     if state == "Throttled":
         return "True", state, f"{_error(situation)}; the receiver's answers slow deliveries down"
     if state in ("Disabled", "CircuitOpen", "KeyBlocked"):
@@ -188,6 +197,11 @@ def _held_back_message(situation: Situation, *, state: DeliveryState) -> str:
 def _pending(situation: Situation) -> tuple[ConditionStatus, str, str]:
     if situation.fault is not None:
         return "False", situation.fault.reason, situation.fault.message
+    if situation.standing is not None and situation.standing.report.limited_by == "Handshake":
+        shake = situation.standing.handshake
+        if shake is None:
+            return "Unknown", "HandshakePending", "the receiver has not been asked for consent yet"
+        return "False", f"Handshake{shake.state}", shake.message
     part = next(iter(situation.parts), None)
     if part is None or not part.reason:
         return "Unknown", "Pending", "the operator has not completed the plan yet"

@@ -14,6 +14,7 @@ from typing import Literal
 
 HandshakeState = Literal["Allowed", "Refused", "Pending"]
 
+ORIGIN = "jethook"  # how every installation names itself; what a receiver that checks it has to allow
 ORIGIN_HEADER = "webhook-request-origin"
 RATE_HEADER = "webhook-request-rate"
 ALLOWED_ORIGIN_HEADER = "webhook-allowed-origin"

@@ -13,9 +13,10 @@ from jethook_contract.secrets import Credentials, TlsMaterial
 from jethook_contract.target import Authentication
 from jethook_dispatcher.core.authorization import authorization
 from jethook_dispatcher.core.client_credentials import ClientCredentials
+from jethook_dispatcher.core.handshake import ORIGIN, ORIGIN_HEADER
 from jethook_dispatcher.core.signing_headers import Headers, Signatures
 
-__all__ = ["USER_AGENT", "Content", "Headers", "OutgoingRequest", "RequestForm", "build_request"]
+__all__ = ["USER_AGENT", "AskingRequest", "Content", "Headers", "OutgoingRequest", "RequestForm", "build_request"]
 
 USER_AGENT = f"jethook/{version('jethook')}"
 _FRAMING = frozenset(
@@ -54,6 +55,16 @@ class OutgoingRequest:
     tls: TlsMaterial | None = field(default=None, repr=False)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskingRequest:
+    """One question for consent (`core/handshake.py`), by the same URL, headers and authorisation as deliveries."""
+
+    url: str = field(repr=False)
+    headers: Headers = field(repr=False)
+    client_credentials: ClientCredentials | None = field(default=None, repr=False)
+    tls: TlsMaterial | None = field(default=None, repr=False)
+
+
 class RequestForm:
     """Build the requests of one plan part.
 
@@ -61,7 +72,7 @@ class RequestForm:
     for what cannot be sent at all, and Bug `NoTarget` for a part that is not Active.
     """
 
-    __slots__ = ("_client_credentials", "_common", "_signatures", "_timeout_seconds", "_tls", "_urls")
+    __slots__ = ("_asking", "_client_credentials", "_common", "_signatures", "_timeout_seconds", "_tls", "_urls")
 
     def __init__(self, part: PlanPart, *, secrets: PlanSecrets) -> None:
         if part.target is None:
@@ -82,7 +93,18 @@ class RequestForm:
         agent: Headers = () if any(name.lower() == "user-agent" for name, _ in given) else (("user-agent", USER_AGENT),)
         static = authorization(authentication.kind, credentials=secrets.credentials)
         authorized: Headers = (("authorization", static),) if static is not None else ()
-        self._common: Headers = (*agent, *own, *authorized, *given)
+        shaken: Headers = ((ORIGIN_HEADER, ORIGIN),) if part.target.handshake == "CloudEvents" else ()
+        self._common: Headers = (*agent, *own, *shaken, *authorized, *given)
+        self._asking: Headers = (*agent, *authorized, *given)
+
+    def asking(self, *, target: int) -> AskingRequest:
+        """Give what a handshake with one of the targets carries (an index, from 0)."""
+        return AskingRequest(
+            url=self._urls[target],
+            headers=self._asking,
+            client_credentials=self._client_credentials,
+            tls=self._tls,
+        )
 
     def build(
         self, content: Content, *, webhook_id: str, attempt: int, now: datetime, target: int = 0

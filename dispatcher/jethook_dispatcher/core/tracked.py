@@ -111,6 +111,11 @@ class Tracked:
         """Tell whether a consumer is at its bound."""
         return any(backlog.unacknowledged >= MAX_UNACKNOWLEDGED for backlog in self._backlogs.values())
 
+    @property
+    def nearly_full(self) -> bool:
+        """Tell whether what waits here is a good part of why an events stream is nearly full."""
+        return any(backlog.nearly_full for backlog in self._backlogs.values())
+
     def loaded(self, record: StatusRecord | None, *, revision: int) -> None:
         """Take what is stored: the counters go on from it when it was counted for the same UID."""
         mine = record if record is not None and record.uid == self.uid else None

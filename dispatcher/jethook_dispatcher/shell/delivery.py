@@ -21,10 +21,11 @@ from pydantic import SecretStr
 from yarl import URL
 
 from jethook_contract.errors import JethookError
+from jethook_dispatcher.core.handshake import ORIGIN
 from jethook_dispatcher.core.outcome import NotStarted, Outcome, failure, outcome_of_answer
 from jethook_dispatcher.core.request import OutgoingRequest
 from jethook_dispatcher.shell.beside import Beside
-from jethook_dispatcher.shell.handshake import DEFAULT_ORIGIN, Handshakes
+from jethook_dispatcher.shell.handshake import Handshakes
 from jethook_dispatcher.shell.http import (
     Attempt,
     DeliverySession,
@@ -53,9 +54,7 @@ class Deliverer:
         self._beside = beside
 
     @classmethod
-    def open(
-        cls, policy: PolicySource, *, resolver: AbstractResolver | None = None, origin: str = DEFAULT_ORIGIN
-    ) -> Self:
+    def open(cls, policy: PolicySource, *, resolver: AbstractResolver | None = None, origin: str = ORIGIN) -> Self:
         """Make a deliverer inside a running loop; `policy` gives the pool's egress rules of this moment.
 
         `resolver` (by default one with a cache) is used for every name and closed with the deliverer; `origin` is how

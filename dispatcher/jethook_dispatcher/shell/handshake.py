@@ -8,13 +8,13 @@ from datetime import UTC, datetime
 from jethook_contract.errors import Invalid, Unavailable
 from jethook_contract.secrets import TlsMaterial
 from jethook_dispatcher.core.client_credentials import ClientCredentials
-from jethook_dispatcher.core.handshake import HandshakeResult, handshake_headers, pending, result_of_answer
+from jethook_dispatcher.core.handshake import ORIGIN, HandshakeResult, handshake_headers, pending, result_of_answer
+from jethook_dispatcher.core.request import AskingRequest
 from jethook_dispatcher.shell.guarded_httpx import GuardedHttp
 from jethook_dispatcher.shell.oauth2 import Tokens
 from jethook_dispatcher.shell.tls import TlsContexts
 
 HANDSHAKE_TIMEOUT_SECONDS = 15.0
-DEFAULT_ORIGIN = "jethook"
 
 
 class Handshakes:
@@ -26,7 +26,7 @@ class Handshakes:
         *,
         tokens: Tokens,
         contexts: TlsContexts,
-        origin: str = DEFAULT_ORIGIN,
+        origin: str = ORIGIN,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._http = http
@@ -34,6 +34,16 @@ class Handshakes:
         self._contexts = contexts
         self._origin = origin
         self._now = now
+
+    async def ask(self, request: AskingRequest, *, requests_per_second: int | None) -> HandshakeResult:
+        """Ask once, as deliveries of the endpoint would go."""
+        return await self.make(
+            request.url,
+            headers=request.headers,
+            client_credentials=request.client_credentials,
+            tls=request.tls,
+            requests_per_second=requests_per_second,
+        )
 
     async def make(
         self,

@@ -23,7 +23,7 @@ from jethook_dispatcher.shell.lane_grant import Grant
 from jethook_dispatcher.shell.lane_intake import Intake
 from jethook_dispatcher.shell.lane_parked import skip_parked, tell_parked
 from jethook_dispatcher.shell.lane_services import LaneServices
-from jethook_dispatcher.shell.lane_source import Source, held_of
+from jethook_dispatcher.shell.lane_source import Source
 from jethook_dispatcher.shell.lane_workers import Workers
 from jethook_dispatcher.shell.pull import Puller
 
@@ -52,6 +52,11 @@ class Lane:
         return self._sources.values()
 
     @property
+    def grant(self) -> Grant | None:
+        """Give the present stretch of ownership, None without one."""
+        return None if self._draining else self._grant
+
+    @property
     def empty(self) -> bool:
         """Tell whether no Subscription is left and nothing runs any more."""
         return not self._sources and not self._workers.running
@@ -75,7 +80,7 @@ class Lane:
             await self._quiet(source)
             source.reshape(part)
             source.update(part, secrets=secrets)
-        self._gate.put(part)
+        self._gate.put(part, form=source.form)
         self._workers.gate = self._gate.gate
         self._count_active()
         if source.form is None:
@@ -110,8 +115,7 @@ class Lane:
             self._grant = None
         self._workers.stop()
         for source in self._sources.values():
-            for item in source.tray.drain():
-                source.holding.drop(held_of(item))
+            source.drop_waiting()
             source.counts, source.gathered = None, False
             self._services.spawn(source.puller.reset())
 
@@ -286,8 +290,6 @@ class Lane:
         await self._give_back(source)
 
     async def _give_back(self, source: Source) -> None:
-        for item in source.tray.drain():
-            held = held_of(item)
-            source.holding.drop(held)
+        for held in source.drop_waiting():
             if held.grant.holds():
                 await self._services.acks.nak(held)

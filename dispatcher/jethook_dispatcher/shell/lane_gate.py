@@ -11,8 +11,10 @@ from jethook_contract.errors import Unavailable
 from jethook_contract.gate import GateRecord
 from jethook_contract.plan import PlanPart
 from jethook_dispatcher.core.gate import Gate
+from jethook_dispatcher.core.request import RequestForm
 from jethook_dispatcher.core.standing import Standing
 from jethook_dispatcher.shell.lane_grant import Grant
+from jethook_dispatcher.shell.lane_handshake import LaneHandshake
 from jethook_dispatcher.shell.lane_reports import GateNote
 from jethook_dispatcher.shell.lane_services import LaneServices
 
@@ -35,21 +37,24 @@ class LaneGate:
         self._grant: Grant | None = None
         self._stored: GateRecord | None = None
         self._told: Standing | None = None
+        self._handshake = LaneHandshake(services.consent)
 
     @property
     def shut(self) -> bool:
         """Tell whether no attempt may start now, whatever ends."""
         return self.gate is not None and self.gate.width(now=self._services.clock.monotonic()) == 0
 
-    def put(self, part: PlanPart) -> None:
+    def put(self, part: PlanPart, *, form: RequestForm | None) -> None:
         """Follow the endpoint's spec; a changed one, or another `resume`, takes up again what the receiver ended."""
-        if part.target is None:
+        if part.target is None or form is None:
             return
         now = self._services.clock.monotonic()
+        self._handshake.put(part.target, form=form)
         if self.gate is None:
             self.gate = Gate(part.target, now=now)
         else:
             self.gate.update(part.target, now=now)
+        self._handshake.apply(self.gate)
         if self._part is not None and _spelled(self._part) != _spelled(part):
             self.gate.enable(now=now)
             self.changed()
@@ -60,6 +65,8 @@ class LaneGate:
         self._grant, self.loaded, self._stored, self._told = grant, False, None, None
         if self._part is not None and self._part.target is not None:
             self.gate = Gate(self._part.target, now=self._services.clock.monotonic())
+            self._handshake.forget()
+            self._handshake.apply(self.gate)
 
     async def load(self) -> None:
         """Read what the former owner left; raises Unavailable."""
@@ -80,12 +87,22 @@ class LaneGate:
         """Write the record when it changed, and tell what keeps deliveries back when that changed."""
         if self.gate is None or not self.loaded:
             return
+        self._shake_hands(now=self._services.clock.monotonic())
         standing = self._standing(self.gate)
         if standing != self._told:
             self._told = standing
             note = GateNote(namespace=self._namespace, endpoint=self._endpoint, standing=standing)
             self._services.reporter.gate(note)
         await self.save()
+
+    def _shake_hands(self, *, now: float) -> None:
+        if self._handshake.due(now=now) and self._grant is not None and self._grant.may_start():
+            self._services.spawn(self._ask(now=now))
+
+    async def _ask(self, *, now: float) -> None:
+        await self._handshake.ask(now=now)
+        if self.gate is not None:
+            self._handshake.apply(self.gate)
 
     async def save(self) -> None:
         """Write the record when it says something else than the stored one."""
@@ -107,7 +124,9 @@ class LaneGate:
         at = None if seconds is None else self._services.clock.now() + timedelta(seconds=seconds)
         # Rounded, and the moving figure left out, so that an unchanged gate reads equal a second later.
         rounded = None if at is None else (at + timedelta(milliseconds=500)).replace(microsecond=0)
-        return Standing(report=replace(report, next_probe_in_seconds=None), next_probe_at=rounded)
+        return Standing(
+            report=replace(report, next_probe_in_seconds=None), next_probe_at=rounded, handshake=self._handshake.status
+        )
 
     def _record(self) -> GateRecord | None:
         gate, part = self.gate, self._part

@@ -50,7 +50,8 @@ class BacklogReport:
 
     `pending` was never handed out, `unacknowledged` was (in flight, or in back-off); `in_flight` attempts run at this
     moment. `oldest_stored_at`: when JetStream
-    stored the oldest of them, None when nothing waits or it is not known.
+    stored the oldest of them, None when nothing waits or it is not known. `nearly_full`: the events stream is, and
+    these events are a good part of why.
     """
 
     part: PlanPart
@@ -58,6 +59,7 @@ class BacklogReport:
     unacknowledged: int
     in_flight: int = 0
     oldest_stored_at: datetime | None = None
+    nearly_full: bool = False
 
 
 class Reporter(Protocol):

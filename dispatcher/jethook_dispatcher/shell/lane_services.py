@@ -15,6 +15,7 @@ from jethook_dispatcher.core.outcome import Outcome
 from jethook_dispatcher.shell.clock import Clock
 from jethook_dispatcher.shell.deadletters import Death
 from jethook_dispatcher.shell.lane_acks import Acks
+from jethook_dispatcher.shell.lane_handshake import Consent
 from jethook_dispatcher.shell.lane_held import ByteBudget, Held
 from jethook_dispatcher.shell.lane_reports import Reporter
 from jethook_dispatcher.shell.lane_source import Source
@@ -67,6 +68,7 @@ class LaneServices:
     client: Client
     clock: Clock
     runner: Runner
+    consent: Consent
     counts: CountStore
     gates: GateStore
     consumers: ConsumerStates

@@ -52,6 +52,7 @@ class Source:
         self.gathered = False
         self.running = 0
         self.parked_told = ParkedKeys()
+        self.consumer_created = ""
         self.holding = Holding(budget)
         self.tray: Tray = make_tray(part)
         self.update(part, secrets=secrets)
@@ -96,6 +97,13 @@ class Source:
     def startable(self) -> bool:
         """Tell whether attempts may start: pullable, and an ordered source holds all that it has to sort."""
         return self.form is not None and self.counts is not None and (self.gathered or self.part.ordering is None)
+
+    def drop_waiting(self) -> list[Held]:
+        """Let go of all that is in no attempt, and give it in ascending order of sequence."""
+        waiting = [held_of(item) for item in self.tray.drain()]
+        for held in waiting:
+            self.holding.drop(held)
+        return waiting
 
     def item(self, held: Held) -> Item | None:
         """Read what is needed to place a message; None when the filter does not want its event. Raises Invalid."""

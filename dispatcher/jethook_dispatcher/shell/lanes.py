@@ -15,13 +15,15 @@ from jethook_contract.control import ControlAnswer
 from jethook_contract.errors import Invalid, JethookError
 from jethook_contract.members import shard_of
 from jethook_contract.plan import PlanPart
+from jethook_dispatcher.core.backlog_excess import excess, overdue
 from jethook_dispatcher.shell.attempt_counts import LARGE_BYTES, WRITE_LARGE_SECONDS, WRITE_SECONDS
 from jethook_dispatcher.shell.lane import Lane
-from jethook_dispatcher.shell.lane_backlog import read_backlog
+from jethook_dispatcher.shell.lane_backlog import BacklogReader
 from jethook_dispatcher.shell.lane_grant import Grant, Ownership
 from jethook_dispatcher.shell.lane_reports import Reporter
 from jethook_dispatcher.shell.lane_services import LaneServices
 from jethook_dispatcher.shell.lane_source import Source
+from jethook_dispatcher.shell.lane_trim import Trimmer
 from jethook_dispatcher.shell.plan import PlanEntry
 
 TICK_SECONDS = 1.0
@@ -60,7 +62,8 @@ class Lanes:
         self._services = services
         self._ownership = ownership
         self._reporter = reporter
-        self._jetstream = jetstream
+        self._backlogs = BacklogReader(jetstream, clock=services.clock)
+        self._trimmer = Trimmer(services, jetstream=jetstream)
         self._settings = settings
         self._before_release = before_release
         self._lanes: dict[Address, Lane] = {}
@@ -213,21 +216,27 @@ class Lanes:
 
     async def _poll(self) -> None:
         for _ in itertools.count():
-            sources = [source for lane in self._working() for source in lane.sources]
-            for source in sources:
-                await self._poll_one(source)
+            sources = [(lane, source) for lane in self._working() for source in lane.sources]
+            for lane, source in sources:
+                await self._poll_one(lane, source=source)
                 await asyncio.sleep(1 / MAX_POLLS_PER_SECOND)
             await asyncio.sleep(self._settings.poll_seconds)
 
-    async def _poll_one(self, source: Source) -> None:
+    async def _poll_one(self, lane: Lane, *, source: Source) -> None:
         part: PlanPart = source.part
         shard = shard_of(part.namespace, part.endpoint.name)
         if not self._services.client.is_connected or not self._ownership.holds(shard):
             return
-        found = await read_backlog(self._jetstream, part=part)
+        found = await self._backlogs.read(part)
         if found is None or shard not in self._gained:
             return
-        report, ack_floor = found
         if source.counts is not None:
-            source.counts.prune(ack_floor)
-        self._reporter.backlog(replace(report, in_flight=source.holding.started))
+            source.counts.prune(found.ack_floor)
+        if source.consumer_created not in ("", found.created):
+            source.drop_waiting()  # without a word: the consumer was made anew and knows of none of it
+        source.consumer_created = found.created
+        self._reporter.backlog(replace(found.report, in_flight=source.holding.started))
+        if lane.grant is not None:
+            too_many = excess(part.backlog, waiting=found.waiting)
+            too_old = overdue(part.backlog, waiting=found.waiting)
+            await self._trimmer.trim(source, grant=lane.grant, excess=too_many, overdue=too_old)

@@ -115,7 +115,7 @@ class Dispatcher:
         self._egress = Egress()
         self._background = Background()
         self._log = AttemptLog(jetstream)
-        self._deliverer = Deliverer.open(lambda: self._egress.policy, origin=settings.request_origin)
+        self._deliverer = Deliverer.open(lambda: self._egress.policy)
         self._kube = kube
         self._membership = self._make_membership(hooks)
         self._status = StatusReports(jetstream, pool=settings.pool, membership=self._membership, kube=kube)
@@ -218,6 +218,7 @@ class Dispatcher:
             client=self._client,
             clock=clock,
             runner=runner,
+            consent=self._deliverer.handshakes,
             gates=GateRecords(jetstream, pool=self._settings.pool),
             consumers=Consumers(jetstream),
             reporter=reporter,

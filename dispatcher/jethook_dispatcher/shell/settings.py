@@ -28,8 +28,7 @@ class DispatcherSettings:
     the resources too, by a named `kubeconfig` or `context`, else as the Pod's own account, else by the usual
     kubeconfig. `protected`: host and port of what no delivery may reach beside NATS, the API server above all.
     `drain_seconds`: how long a graceful end may take. `prefetch_bytes`: above it nothing more is asked for; at most
-    twice as much is held. `request_origin`: how this installation names itself in handshakes. `timings`: of leases and
-    claims.
+    twice as much is held. `timings`: of leases and claims.
     """
 
     plan_keys_file: Path
@@ -43,5 +42,4 @@ class DispatcherSettings:
     drain_seconds: float = 25.0
     prefetch_bytes: int = 64 * 1024 * 1024
     backlog_poll_seconds: float = 5.0
-    request_origin: str = "jethook"
     timings: Timings = field(default_factory=Timings)

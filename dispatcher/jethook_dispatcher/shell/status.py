@@ -112,11 +112,12 @@ class StatusReporter:
             unacknowledged=report.unacknowledged,
             in_flight=report.in_flight,
             oldest_stored_at=report.oldest_stored_at,
+            nearly_full=report.nearly_full,
         )
         for tracked in self._objects(report.part):
-            before = tracked.full
+            before = (tracked.full, tracked.nearly_full)
             tracked.put_backlog(report.part, backlog=backlog)
-            if tracked.full != before:
+            if (tracked.full, tracked.nearly_full) != before:
                 self._mark_urgent(tracked)
             else:
                 self._mark(tracked)

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from nats.aio.client import Client
@@ -93,8 +93,11 @@ class World:
         types: tuple[str, ...] = ("com.example.**",),
         timeout_seconds: int = 15,
         ack_wait_seconds: int = 30,
+        target: Mapping[str, object] | None = None,
+        shape: Mapping[str, object] | None = None,
     ) -> PlanPart:
-        """Make a Subscription's consumer and its plan part."""
+        """Make a Subscription's consumer and its plan part; `target` and `shape` are further fields."""
+        shape = shape or {}
         filters = filter_subjects(NAMESPACE, types, subscription)
         await self.js.add_consumer(
             names.events_stream(NAMESPACE),
@@ -105,7 +108,7 @@ class World:
                 filter_subjects=list(filters),
                 ack_wait=ack_wait_seconds,
                 max_deliver=-1,
-                max_ack_pending=20_000,
+                max_ack_pending=1_000 if "ordering" in shape else 20_000,
             ),
         )
         part = PlanPart(
@@ -119,9 +122,10 @@ class World:
             retry=retry,
             target=Target(
                 urls=(TargetUrl(url=url),), limits=Limits(max_in_flight=max_in_flight), timeout_seconds=timeout_seconds
-            ),
+            ).model_copy(update=dict(target or {})),
             sealed=self.ring.seal(PlanSecrets(signing=(SigningKey(keys=(SIGNING_KEY,)),))),
         )
+        part = part.model_copy(update=dict(shape))
         await self.put(part)
         return part
 
@@ -139,14 +143,17 @@ class World:
         """Write the part again with other filters, the removed ones retired."""
         await self.put(part.model_copy(update={"filters": filters, "retired": retired}))
 
-    async def publish(self, count: int, *, event_type: str = EVENT_TYPE) -> list[str]:
-        """Publish events of 1 KiB and wait for the acks; gives their ids."""
+    async def publish(self, count: int, *, event_type: str = EVENT_TYPE, keys: Sequence[str] = ()) -> list[str]:
+        """Publish events of 1 KiB and wait for the acks; gives their ids. `keys` become their subjects, in turn."""
         ids = [f"event-{self.published + number}" for number in range(count)]
         self.published += count
         for start in range(0, count, 500):
             futures = [
-                await self.js.publish_async(events_subject(NAMESPACE, event_type), event(one, event_type=event_type))
-                for one in ids[start : start + 500]
+                await self.js.publish_async(
+                    events_subject(NAMESPACE, event_type),
+                    event(one, event_type=event_type, subject=keys[number % len(keys)] if keys else None),
+                )
+                for number, one in enumerate(ids[start : start + 500], start)
             ]
             await asyncio.gather(*futures)
         return ids
@@ -198,9 +205,10 @@ class World:
         await bucket.put(key, value)
 
 
-def event(event_id: str, *, event_type: str = EVENT_TYPE) -> bytes:
+def event(event_id: str, *, event_type: str = EVENT_TYPE, subject: str | None = None) -> bytes:
     """Write a structured event of 1 KiB."""
-    body = {"specversion": "1.0", "id": event_id, "source": "/tests", "type": event_type, "data": {"fill": ""}}
+    body: dict[str, object] = {"specversion": "1.0", "id": event_id, "source": "/tests", "type": event_type}
+    body |= {"data": {"fill": ""}} if subject is None else {"subject": subject, "data": {"fill": ""}}
     body["data"] = {"fill": "x" * max(0, EVENT_BYTES - len(json.dumps(body, separators=(",", ":"))))}
     return json.dumps(body, separators=(",", ":")).encode()
 

@@ -15,7 +15,11 @@ from jethook_contract.members import shard_of
 from jethook_contract.plan import PlanPart
 from jethook_contract.status import StatusRecord
 from jethook_dispatcher.core.attempt_counts import AttemptCounts
+from jethook_dispatcher.core.handshake import HandshakeResult
+from jethook_dispatcher.core.outcome import Outcome
+from jethook_dispatcher.core.request import AskingRequest
 from jethook_dispatcher.core.tracked import ObjectKey
+from jethook_dispatcher.shell.deadletters import Death
 from jethook_dispatcher.shell.gate_store import GateRecords
 from jethook_dispatcher.shell.kube_status import KubeStatusWriter
 from jethook_dispatcher.shell.lane_acks import Acks
@@ -23,6 +27,7 @@ from jethook_dispatcher.shell.lane_backlog import Consumers
 from jethook_dispatcher.shell.lane_held import ByteBudget, Held
 from jethook_dispatcher.shell.lane_services import LaneServices
 from jethook_dispatcher.shell.lane_source import Source
+from jethook_dispatcher.shell.lane_work import Work
 from jethook_dispatcher.shell.lanes import Lanes, LanesSettings
 from jethook_dispatcher.shell.plan import PlanEntry
 from jethook_dispatcher.shell.status import StatusReporter
@@ -103,11 +108,21 @@ class Counts:
         return len(counts)
 
 
+class NoConsent:
+    """Nobody is asked."""
+
+    async def ask(self, request: AskingRequest, *, requests_per_second: int | None) -> HandshakeResult:
+        raise AssertionError(f"{request} asked at {requests_per_second}")
+
+
 class NoRunner:
     """Have nothing to run: nothing is pulled over a client that is not connected."""
 
-    async def run(self, source: Source, *, held: Held) -> None:
-        raise AssertionError(f"{source.part.subscription.name} {held.handed.sequence}")
+    async def run(self, work: Work) -> Outcome | None:
+        raise AssertionError(f"{work.source.part.subscription.name} {work.attempt}")
+
+    async def bury(self, source: Source, *, held: Held, death: Death, stays: bool = False) -> bool:
+        raise AssertionError(f"{source.part.subscription.name} {held.handed.sequence} {death.reason} {stays}")
 
 
 class Member:
@@ -145,6 +160,7 @@ class Member:
             clock=self.clock,
             runner=NoRunner(),
             counts=Counts(),
+            consent=NoConsent(),
             gates=GateRecords(client.jetstream(), pool="default"),
             consumers=Consumers(client.jetstream()),
             reporter=self.reporter,
