@@ -44,14 +44,15 @@ format: $(READY) ## rewrite the sources in the house format
 	$(VENV)/bin/ruff check --fix .
 	$(VENV)/bin/ruff format .
 
-generate: $(READY) ## write crds/ from the models
+generate: $(READY) ## write crds/ from the models, and the tables of the docs from the code
 	$(PY) -m jethook_operator.api.crdgen --write crds
+	$(PY) -m hack.engine_pages
 
 verify: $(READY) ## fail when crds/ is not what the models say
 	$(PY) -m jethook_operator.api.crdgen --check crds
 
-bench: $(READY) ## a line of JSON for each scenario; SCENARIO=name for one
-	@$(PY) -m bench $(if $(SCENARIO),--scenario $(SCENARIO))
+bench: $(READY) ## a line of JSON for each scenario; SCENARIO=name for one, QUICK=1 for short runs
+	@$(PY) -m bench $(if $(SCENARIO),--scenario $(SCENARIO)) $(if $(QUICK),--quick)
 
 tools: $(READY) ## find or build kube-apiserver, etcd and kubectl, cached by version
 	@$(PY) -m hack.tools kube-apiserver etcd kubectl
@@ -60,8 +61,14 @@ lock: $(READY) ## write requirements/ anew from pyproject.toml (names, versions,
 	$(VENV)/bin/uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header --no-emit-index-url --no-emit-find-links --all-extras --group dev pyproject.toml -o requirements/dev.txt
 	grep -E -A 99 '^uv==' requirements/dev.txt | awk 'NR > 1 && /^[^ ]/ {exit} {print}' > requirements/uv.txt
 
-chaos e2e scale: ## not built yet: they come with the engine, the chart and the scale test
-	@echo "make $@ is not built yet: kills under load are in make test (tests/dispatcher/lanes, tests/end_to_end)" >&2; exit 2
+SEED ?= 1
+EVENTS ?= 20000
+
+chaos: $(READY) ## kills, cuts and stops under load, counted at the receivers; SEED=n EVENTS=n
+	@$(PY) -m hack.chaos --seed $(SEED) --events $(EVENTS)
+
+e2e scale: ## not built yet: they come with the chart and the scale test
+	@echo "make $@ is not built yet: it comes with the chart" >&2; exit 2
 
 clean: ## remove the virtual environment and caches
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

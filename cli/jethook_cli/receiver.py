@@ -24,7 +24,7 @@ def receiver(
         typer.Option(envvar="JETHOOK_RECEIVER_SECRET", help="Signing key, whsec_...; repeat it during a rotation."),
     ] = None,
     status: Annotated[int, typer.Option(min=200, max=599, help="Status of each answer.")] = 200,
-    fail_first: Annotated[int, typer.Option(min=0, help="Answer 503 to the first N attempts of each event.")] = 0,
+    fail_first: Annotated[int, typer.Option(min=0, help="Answer 500 to the first N attempts of each event.")] = 0,
     record: Annotated[Path | None, typer.Option(help="Append one JSON line for each request to this file.")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing for each request.")] = False,
 ) -> None:

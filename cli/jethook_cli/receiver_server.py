@@ -92,7 +92,7 @@ class ReceiverServer:
         self._tries[webhook_id] = tries
         if len(self._tries) > _MAX_REMEMBERED:
             self._tries.popitem(last=False)
-        return 503 if tries <= settings.fail_first else settings.status
+        return 500 if tries <= settings.fail_first else settings.status
 
     def _note(self, headers: dict[str, str], body: bytes, *, status: int, fault: str) -> None:
         verified = bool(self._settings.keys) and not fault

@@ -74,4 +74,4 @@ async def test_a_forged_delivery_is_refused_and_recorded_with_the_fault(record: 
 
 async def test_each_event_is_refused_as_often_as_told(record: Path) -> None:
     requests = [_signed(name) for name in ("msg_1", "msg_2", "msg_1", "msg_1", "msg_2", "msg_2")]
-    assert await _statuses(_settings(record, fail_first=2), requests) == [503, 503, 503, 200, 503, 200]
+    assert await _statuses(_settings(record, fail_first=2), requests) == [500, 500, 500, 200, 500, 200]

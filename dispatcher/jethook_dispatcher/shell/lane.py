@@ -18,6 +18,7 @@ from jethook_contract.errors import Unavailable
 from jethook_contract.plan import PlanPart, PlanSecrets
 from jethook_dispatcher.core.lane_room import MIN_REQUEST_BYTES, request_bytes, threshold, worth_having
 from jethook_dispatcher.core.outcome import Outcome
+from jethook_dispatcher.core.tray_ordered import MAX_IN_HAND
 from jethook_dispatcher.shell.lane_gate import LaneGate
 from jethook_dispatcher.shell.lane_grant import Grant
 from jethook_dispatcher.shell.lane_intake import Intake
@@ -231,7 +232,7 @@ class Lane:
 
         Counted before it is asked: what comes in between can only make it wait once more.
         """
-        if source.part.ordering is None or source.gathered or source.counts is None or not self.granted:
+        if not source.gathering or source.counts is None or not self.granted:
             return
         in_hand, running = len(source.holding), source.running
         try:
@@ -261,7 +262,9 @@ class Lane:
             return 0
         free_places = max(0, gate.width(now=now) - self._workers.running)
         most = worth_having(ahead, free_places=free_places, subscriptions=self._active)
-        free = source.tray.room(ahead=most) - source.puller.asked
+        # Whatever its keys: what an ordered source has yet to gather may be behind any number of others.
+        room = MAX_IN_HAND - len(source.holding) if source.gathering else source.tray.room(ahead=most)
+        free = room - source.puller.asked
         idle = not source.puller.asked and not source.running
         return free if free >= threshold(ahead, subscriptions=self._active) or (idle and free > 0) else 0
 

@@ -96,7 +96,12 @@ class Source:
     @property
     def startable(self) -> bool:
         """Tell whether attempts may start: pullable, and an ordered source holds all that it has to sort."""
-        return self.form is not None and self.counts is not None and (self.gathered or self.part.ordering is None)
+        return self.form is not None and self.counts is not None and not self.gathering
+
+    @property
+    def gathering(self) -> bool:
+        """Tell whether an ordered source has yet to hold all that its consumer has handed out."""
+        return self.part.ordering is not None and not self.gathered
 
     def drop_waiting(self) -> list[Held]:
         """Let go of all that is in no attempt, and give it in ascending order of sequence."""

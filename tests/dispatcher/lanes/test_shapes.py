@@ -71,19 +71,23 @@ async def test_skip_moves_past_a_parked_head(world: World, receivers: Receivers)
     assert (letter["id"], letter["Jethook-Reason"]) == ("event-0", "Skipped")
 
 
-async def test_order_is_kept_when_the_owner_is_killed(
+async def test_order_is_kept_when_the_owner_is_killed_with_more_keys_in_hand_than_places(
     world: World, receivers: Receivers, dispatchers: Callable[[str], Process]
 ) -> None:
     receiver = receivers(slow(0.05))
-    await world.subscribe("ordered", url=receiver.url, retry=PATIENT, shape=ORDERED, ack_wait_seconds=12)
+    keys = [f"key-{number}" for number in range(50)]
+    await world.subscribe(
+        "ordered", url=receiver.url, retry=PATIENT, shape=ORDERED, ack_wait_seconds=30, max_in_flight=5
+    )
     first = dispatchers("a")
-    published = await world.publish(200, keys=("a", "b", "c", "d", "e"))
+    published = await world.publish(400, keys=keys)
     await receiver.wait_for_requests(40, seconds=40)
     first.kill()
+    published += await world.publish(400, keys=keys)
     dispatchers("b")
     await eventually(lambda: world.done("ordered"), seconds=90)
-    for position, key in enumerate("abcde"):
-        assert by_key(receiver)[key] == published[position::5]
+    for position, key in enumerate(keys):
+        assert by_key(receiver)[key] == published[position :: len(keys)]
 
 
 @pytest.mark.usefixtures("local")
