@@ -8,6 +8,7 @@ what becomes of the messages in hand when the grant ends is rule 4 of the owners
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Iterable
 
 import structlog
@@ -16,7 +17,7 @@ from nats.aio.msg import Msg
 from jethook_contract.control import ControlAnswer
 from jethook_contract.errors import Unavailable
 from jethook_contract.plan import PlanPart, PlanSecrets
-from jethook_dispatcher.core.lane_room import MIN_REQUEST_BYTES, request_bytes, threshold, worth_having
+from jethook_dispatcher.core.lane_room import MIN_REQUEST_BYTES, request_bytes, share, threshold, worth_having
 from jethook_dispatcher.core.outcome import Outcome
 from jethook_dispatcher.core.tray_ordered import MAX_IN_HAND
 from jethook_dispatcher.shell.lane_gate import LaneGate
@@ -167,7 +168,7 @@ class Lane:
                 tell_parked(source, services=self._services)
         self._workers.advance()
         if self.granted:
-            await self._gate.tick()
+            await self._gate.tick(begun=self._workers.begun)
 
     async def save_counts(self, source: Source) -> int:
         """Write a source's counts when they changed and the shard is still held; give the size in bytes."""
@@ -254,10 +255,10 @@ class Lane:
     def _wanted(self, source: Source) -> int:
         """Give how many messages to ask for now; 0 to wait until more is free."""
         gate = self._gate.gate
-        if gate is None:
+        if gate is None or not source.hungry:
             return 0
         now = self._services.clock.monotonic()
-        ahead = gate.ahead(now=now)
+        ahead, source.enough = gate.ahead(now=now), math.inf
         if not ahead:
             return 0
         free_places = max(0, gate.width(now=now) - self._workers.running)
@@ -266,7 +267,10 @@ class Lane:
         room = MAX_IN_HAND - len(source.holding) if source.gathering else source.tray.room(ahead=most)
         free = room - source.puller.asked
         idle = not source.puller.asked and not source.running
-        return free if free >= threshold(ahead, subscriptions=self._active) or (idle and free > 0) else 0
+        worth = threshold(ahead, subscriptions=self._active)
+        if source.plain:
+            source.enough = share(ahead, subscriptions=self._active) - worth
+        return free if free >= worth or (idle and free > 0) else 0
 
     def _request_bytes(self) -> int:
         """Give a lane a quarter of the process's bytes at most, and always a little to one that holds nothing."""

@@ -37,12 +37,20 @@ class LaneGate:
         self._grant: Grant | None = None
         self._stored: GateRecord | None = None
         self._told: Standing | None = None
+        self._seen: int | None = None
         self._handshake = LaneHandshake(services.consent)
 
     @property
     def shut(self) -> bool:
         """Tell whether no attempt may start now, whatever ends."""
         return self.gate is not None and self.gate.width(now=self._services.clock.monotonic()) == 0
+
+    @property
+    def _at_rest(self) -> bool:
+        told = self._told
+        if told is None or told.report.limited_by is not None or told.report.circuit != "Closed":
+            return False
+        return told.report.open_targets == 0 and self._stored is None
 
     def put(self, part: PlanPart, *, form: RequestForm | None) -> None:
         """Follow the endpoint's spec; a changed one, or another `resume`, takes up again what the receiver ended."""
@@ -83,10 +91,15 @@ class LaneGate:
         if self.loaded and self._grant is not None and self._grant.holds():
             self._services.spawn(self.tick())
 
-    async def tick(self) -> None:
-        """Write the record when it changed, and tell what keeps deliveries back when that changed."""
-        if self.gate is None or not self.loaded:
+    async def tick(self, *, begun: int | None = None) -> None:
+        """Write the record when it changed, and tell what keeps deliveries back when that changed.
+
+        `begun` counts the lane's attempts: where none was made since the last tick and nothing holds the endpoint back,
+        there is nothing to look at; None looks anyway.
+        """
+        if self.gate is None or not self.loaded or (begun is not None and begun == self._seen and self._at_rest):
             return
+        self._seen = begun
         self._shake_hands(now=self._services.clock.monotonic())
         standing = self._standing(self.gate)
         if standing != self._told:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import datetime
 from typing import Protocol
 
@@ -53,6 +54,7 @@ class Source:
         self.running = 0
         self.parked_told = ParkedKeys()
         self.consumer_created = ""
+        self.enough: float = math.inf
         self.holding = Holding(budget)
         self.tray: Tray = make_tray(part)
         self.update(part, secrets=secrets)
@@ -97,6 +99,16 @@ class Source:
     def startable(self) -> bool:
         """Tell whether attempts may start: pullable, and an ordered source holds all that it has to sort."""
         return self.form is not None and self.counts is not None and not self.gathering
+
+    @property
+    def plain(self) -> bool:
+        """Tell whether each event goes by itself and in no order."""
+        return self.part.ordering is None and self.part.merge is None and self.part.batch is None
+
+    @property
+    def hungry(self) -> bool:
+        """Tell whether it may be worth asking for more: less is waiting and on its way than was `enough` lately."""
+        return self.tray.waiting + self.puller.asked <= self.enough
 
     @property
     def gathering(self) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from jethook_dispatcher.core.gate import Gate, Permit
 from jethook_dispatcher.core.tray import Parcel, Tray
@@ -16,7 +16,8 @@ class Work:
 
     `tray` is the one that gave the parcel: the source may group its events differently by the time the attempt ends.
     `permit` changes when the attempt goes on at another target. `again_at`: when a parcel that waits in its tray is
-    tried again (monotonic seconds); None: its messages are answered, or given back to NATS.
+    tried again (monotonic seconds); None: its messages are answered, or given back to NATS. `held`: the messages that
+    the attempt answers for, ascending; they have begun.
     """
 
     source: Source
@@ -25,11 +26,12 @@ class Work:
     gate: Gate
     permit: Permit
     again_at: float | None = None
+    held: tuple[Held, ...] = field(init=False)
 
-    @property
-    def held(self) -> tuple[Held, ...]:
-        """Give the messages that the attempt answers for, ascending."""
-        return tuple(held_of(item) for item in self.parcel.items)
+    def __post_init__(self) -> None:
+        self.held = tuple([held_of(item) for item in self.parcel.items])
+        for held in self.held:
+            held.started = True
 
     @property
     def attempt(self) -> int:

@@ -23,8 +23,8 @@ class Workers:
     """Run the attempts of one lane.
 
     `may_work` tells whether anything may start at all, `refill` asks for more of a source that has room, `ended` hears
-    of each attempt's end (None: nothing was sent). What cannot start now is looked at again when the gate or a tray
-    says so.
+    of each attempt's end (None: nothing was sent). `begun` counts the attempts. What cannot start now is looked at
+    again when the gate or a tray says so.
     """
 
     def __init__(
@@ -38,6 +38,7 @@ class Workers:
         self.gate: Gate | None = None
         self.turns: deque[Source] = deque()
         self.running = 0
+        self.begun = 0
         self.idle = asyncio.Event()
         self.idle.set()
         self._services = services
@@ -62,7 +63,7 @@ class Workers:
 
     def _next(self) -> Work | None:
         gate = self.gate
-        if gate is None or not self._may_work() or not any(source.tray.waiting for source in self.turns):
+        if gate is None or not self._may_work() or not self._anything_waits():
             return None
         now = self._services.clock.monotonic()
         permit = gate.enter(now=now)
@@ -77,14 +78,18 @@ class Workers:
             parcel = source.tray.take(now=now)
             if parcel is not None:
                 source.running += 1
-                work = Work(source=source, tray=source.tray, parcel=parcel, gate=gate, permit=permit)
-                for held in work.held:
-                    held.started = True
-                return work
+                self.begun += 1
+                return Work(source=source, tray=source.tray, parcel=parcel, gate=gate, permit=permit)
         gate.leave(permit, outcome=None, now=now)
         ready = (source.tray.next_at(now=now) for source in self.turns if source.startable)
         self._look_again(min((at for at in ready if at is not None), default=None), now=now)
         return None
+
+    def _anything_waits(self) -> bool:
+        for source in self.turns:  # noqa: SIM110 -- a generator costs more than the question
+            if source.tray.waiting:
+                return True
+        return False
 
     async def _see_through(self, work: Work | None) -> None:
         try:
@@ -99,7 +104,8 @@ class Workers:
     async def _run(self, work: Work) -> None:
         source, outcome = work.source, None
         try:
-            await self._refill(source)
+            if source.hungry:
+                await self._refill(source)
             outcome = await self._services.runner.run(work)
         except (JethookError, NatsError) as exc:
             # Not answered, so ack_wait gives the events back.
