@@ -8,7 +8,6 @@ what becomes of the messages in hand when the grant ends is rule 4 of the owners
 from __future__ import annotations
 
 import asyncio
-import math
 from collections.abc import Iterable
 
 import structlog
@@ -17,9 +16,8 @@ from nats.aio.msg import Msg
 from jethook_contract.control import ControlAnswer
 from jethook_contract.errors import Unavailable
 from jethook_contract.plan import PlanPart, PlanSecrets
-from jethook_dispatcher.core.lane_room import MIN_REQUEST_BYTES, request_bytes, share, threshold, worth_having
 from jethook_dispatcher.core.outcome import Outcome
-from jethook_dispatcher.core.tray_ordered import MAX_IN_HAND
+from jethook_dispatcher.shell.lane_appetite import bytes_wanted, wanted
 from jethook_dispatcher.shell.lane_gate import LaneGate
 from jethook_dispatcher.shell.lane_grant import Grant
 from jethook_dispatcher.shell.lane_intake import Intake
@@ -253,30 +251,14 @@ class Lane:
             await source.puller.ask(batch, max_bytes=max_bytes)
 
     def _wanted(self, source: Source) -> int:
-        """Give how many messages to ask for now; 0 to wait until more is free."""
         gate = self._gate.gate
-        if gate is None or not source.hungry:
+        if gate is None:
             return 0
         now = self._services.clock.monotonic()
-        ahead, source.enough = gate.ahead(now=now), math.inf
-        if not ahead:
-            return 0
-        free_places = max(0, gate.width(now=now) - self._workers.running)
-        most = worth_having(ahead, free_places=free_places, subscriptions=self._active)
-        # Whatever its keys: what an ordered source has yet to gather may be behind any number of others.
-        room = MAX_IN_HAND - len(source.holding) if source.gathering else source.tray.room(ahead=most)
-        free = room - source.puller.asked
-        idle = not source.puller.asked and not source.running
-        worth = threshold(ahead, subscriptions=self._active)
-        if source.plain:
-            source.enough = share(ahead, subscriptions=self._active) - worth
-        return free if free >= worth or (idle and free > 0) else 0
+        return wanted(source, gate=gate, running=self._workers.running, subscriptions=self._active, now=now)
 
     def _request_bytes(self) -> int:
-        """Give a lane a quarter of the process's bytes at most, and always a little to one that holds nothing."""
-        budget, held = self._services.budget, sum(source.holding.bytes for source in self._workers.turns)
-        room = request_bytes(min(budget.room, budget.limit // 4 - held))
-        return room if held else max(MIN_REQUEST_BYTES, room)
+        return bytes_wanted(self._services.budget, held=sum(source.holding.bytes for source in self._workers.turns))
 
     def _count_active(self) -> None:
         self._active = sum(source.form is not None for source in self._sources.values())
