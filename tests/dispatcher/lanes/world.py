@@ -35,7 +35,7 @@ from jethook_contract.plan import (
 )
 from jethook_contract.sealing import KeyRing
 from jethook_contract.status import StatusRecord, status_key
-from jethook_contract.subjects import deadletters_subject, events_subject, filter_subjects
+from jethook_contract.subjects import deadletters_subject, events_subject, filter_subjects, matches
 from jethook_contract.target import Limits, TargetUrl
 
 NAMESPACE = "shop"
@@ -56,6 +56,7 @@ class World:
             keys_file.write_text(KeyRing.generate().get_secret_value())
         self.ring = KeyRing(SecretStr(keys_file.read_text()))
         self.published = 0
+        self._last: dict[str, int] = {}
 
     async def lay(self, *, deadletters_max_messages: int = 100_000) -> None:
         """Make streams and buckets of one namespace, and the pool's plan, which opens loopback."""
@@ -155,7 +156,8 @@ class World:
                 )
                 for number, one in enumerate(ids[start : start + 500], start)
             ]
-            await asyncio.gather(*futures)
+            acks = await asyncio.gather(*futures)
+            self._last[events_subject(NAMESPACE, event_type)] = max(ack.seq for ack in acks)
         return ids
 
     async def dead_letters(self, subscription: str) -> list[dict[str, str]]:
@@ -197,8 +199,15 @@ class World:
         return StatusRecord.decode(entry.value or b"")
 
     async def done(self, subscription: str) -> bool:
-        """Tell whether nothing waits any more."""
-        return await self.waiting(subscription) == (0, 0)
+        """Tell whether nothing waits any more of what was published here.
+
+        A consumer counts a message as pending a moment after its publisher has the ack: none pending proves nothing.
+        """
+        info = await self.js.consumer_info(names.events_stream(NAMESPACE), names.subscription_consumer(subscription))
+        filters = info.config.filter_subjects or []
+        last = max((seq for one, seq in self._last.items() if any(matches(each, one) for each in filters)), default=0)
+        seen = info.delivered is not None and info.delivered.stream_seq >= last
+        return seen and not info.num_pending and not info.num_ack_pending
 
     async def _put(self, key: str, value: bytes) -> None:
         bucket = await self.js.key_value(names.plan_bucket("default"))
