@@ -1,13 +1,14 @@
 """What becomes of an endpoint that is down for a minute, and of those beside it.
 
 200 events/s go to one endpoint that refuses connections for 60 s and then listens again, and 200/s to nine others that
-are well. The one has `requestsPerSecond` 400 and `burst` 40, so it can drain twice as fast as it fills. Three figures:
-whether its limit was kept at every moment, what the others noticed, how long the backlog took. The circuit opens for 2
-to 4 s at a time here, so that the drain is what is measured and not the pause.
+are well. The one has `requestsPerSecond` 400 and `burst` 40, so it can drain twice as fast as it fills. Four figures:
+whether its limit was kept at every moment, what the others noticed, how long the backlog took, how many attempts the
+outage cost. The circuit opens for 2 to 4 s at a time here, so that the drain is what is measured and not the pause.
 """
 
 from __future__ import annotations
 
+import asyncio
 import time
 
 from bench.events import publish_evenly
@@ -17,6 +18,8 @@ from bench.processes import Receiver, receiving
 from bench.results import Result
 from bench.rig import Rig, rig
 from hack.ports import free_port
+from jethook_contract import names
+from jethook_contract.attempt import AttemptBatch
 from jethook_contract.plan import RetryPolicy
 from jethook_contract.target import BreakerPolicy, Limits
 
@@ -32,6 +35,7 @@ _RETRY = RetryPolicy(max_attempts=50, initial_delay_seconds=1, factor=2, max_del
 _BREAKER = BreakerPolicy(open_seconds=2, max_open_seconds=4, slow_start_seconds=5)
 _SLICE_SECONDS = 2.0
 _MOST_DRAIN_SECONDS = 150.0
+_FLUSHED_SECONDS = 3.0  # the log is written each second
 _BOUND = (
     f"its limit kept ({REQUESTS_PER_SECOND}/s, burst {BURST}, {JITTER_SECONDS * 1000:.0f} ms of jitter allowed), p99 of"
     f" the others while it is down and while it drains <= {MOST_RATIO} x before, everything arrives"
@@ -56,8 +60,10 @@ async def measure(*, quick: bool) -> Result:
             up = time.monotonic()
             sent, draining = await _drain(made, [one, *others], receiver=receiver, waiting=waiting)
             arrivals, ages = await receiver.arrivals("one"), await receiver.latencies("one")
+        failed = await _failed_attempts(made, lane=one)
     behind = [at for at, age in zip(arrivals, ages, strict=True) if age > BEHIND_SECONDS]
     figures: dict[str, object] = {"backlog": waiting, "seconds_to_drain": round(max(behind, default=up) - up, 1)}
+    figures |= {"attempts_while_down": failed}
     return _result({"before": quiet, "down": meanwhile, "drain": draining}, arrivals=arrivals, figures=figures)
 
 
@@ -90,6 +96,18 @@ async def _drain(made: Rig, lanes: list[Lane], *, receiver: Receiver, waiting: i
             break
     await receiver.wait_for(sent, seconds=30)
     return sent, others
+
+
+async def _failed_attempts(made: Rig, *, lane: Lane) -> int:
+    """Count the failed attempts of a lane in the attempts log, which holds all of the run."""
+    stream = made.installation.jetstream
+    await asyncio.sleep(_FLUSHED_SECONDS)
+    last = (await stream.stream_info(names.ATTEMPTS_STREAM)).state.last_seq
+    failed = 0
+    for sequence in range(1, last + 1):
+        batch = AttemptBatch.decode((await stream.get_msg(names.ATTEMPTS_STREAM, seq=sequence)).data or b"")
+        failed += sum(one.endpoint == lane.name and one.result != "Delivered" for one in batch.attempts)
+    return failed
 
 
 def _result(phases: dict[str, list[float]], *, arrivals: list[float], figures: dict[str, object]) -> Result:

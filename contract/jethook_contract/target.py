@@ -34,8 +34,9 @@ class BreakerPolicy(Record):
     """When deliveries to a target stop, and how they begin again (design section 3, circuitBreaker).
 
     It opens when at least `failure_percent` of the attempts of the last `window_seconds` failed, of which there were
-    `min_requests`. The first pause is `open_seconds`, each later one twice as long, at most `max_open_seconds`. After
-    it has closed, the load grows over `slow_start_seconds`; 0 for at once.
+    `min_requests`, and when `min_requests` or more failed in a row over at least a tenth of it. The first pause is
+    `open_seconds`, each later one twice as long, at most `max_open_seconds`. After it has closed, the load grows over
+    `slow_start_seconds`; 0 for at once.
     """
 
     failure_percent: int = 50

@@ -29,7 +29,10 @@ TRANSITIONS: dict[State, dict[Event, State]] = {
 }
 
 EVENTS: dict[Event, str] = {
-    "Tripped": "failurePercent of at least minRequests failed within windowSeconds",
+    "Tripped": (
+        "failurePercent of at least minRequests failed within windowSeconds, "
+        "or minRequests in a row over a tenth of windowSeconds"
+    ),
     "TakenOver": "the former owner left it open",
     "PauseOver": "the pause is over",
     "ProbeSucceeded": "the probe succeeded; slow start begins",
@@ -90,13 +93,18 @@ class Breaker:
             self.pause_seconds = self._first_pause()
         return share
 
-    def ended(self, health: Health, *, now: float) -> None:
-        """Take in how an ordinary attempt ended; only a closed circuit counts it."""
+    def ended(self, health: Health, *, began_at: float, now: float) -> None:
+        """Take in how an ordinary attempt, begun at `began_at`, ended now; only a closed circuit counts it."""
         if self.state != "Closed":
             return
-        window, policy = self._window, self._policy
-        window.add(health, now=now)
-        if health != "Up" and window.reached(percent=policy.failure_percent, min_attempts=policy.min_requests):
+        window, least = self._window, self._policy.min_requests
+        window.add(health, began_at=began_at, now=now)
+        if health == "Up":
+            return
+        # The row beside the share: docs/adr/0004-failures-in-a-row.md.
+        if window.reached(percent=self._policy.failure_percent, min_attempts=least) or (
+            window.fails_in_a_row(min_attempts=least, now=now)
+        ):
             self._trip(now=now)
 
     def probe_ended(self, health: Health | None, *, now: float) -> None:

@@ -6,6 +6,8 @@ It puts together the rate (`allowance.py`), the places in flight, the circuit of
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from jethook_contract.status import LimitedBy
 from jethook_contract.target import Target
 from jethook_dispatcher.core.allowance import Allowance
@@ -13,7 +15,14 @@ from jethook_dispatcher.core.answers import answer_of
 from jethook_dispatcher.core.breaker import State
 from jethook_dispatcher.core.gate_values import Disabled, GateReport, Permit, Wait
 from jethook_dispatcher.core.outcome import Outcome
-from jethook_dispatcher.core.targets import TargetState, least_outstanding, next_states
+from jethook_dispatcher.core.targets import (
+    CircuitMemory,
+    TargetState,
+    circuits_left,
+    least_outstanding,
+    next_states,
+    take_circuits,
+)
 
 __all__ = ["Disabled", "Gate", "GateReport", "Permit", "Wait"]
 
@@ -121,9 +130,8 @@ class Gate:
         one, at most the width.
         """
         width = self.width(now=now)
-        if width == 0 or (
-            self._circuit(now) == "HalfOpen" and all(state.breaker.probing for state in self._half_open())
-        ):
+        probing = all(state.breaker.probing for state in self._states if state.breaker.state == "HalfOpen")
+        if width == 0 or (probing and self._circuit(now) == "HalfOpen"):
             return 0
         rate = self._allowance.rate(share=self._share(now), now=now)
         return width if rate is None else max(1, min(width, int(rate * AHEAD_SECONDS)))
@@ -161,17 +169,13 @@ class Gate:
         """Let nothing start while the handshake is pending or was refused."""
         self._refused = refused
 
-    def memory(self, *, now: float) -> tuple[float, int] | None:
-        """Give the seconds until the next probe and the length of the pause, None while the circuit is closed."""
-        if self._circuit(now) == "Closed":
-            return None
-        soonest = min((state.breaker for state in self._states), key=lambda breaker: breaker.until)
-        return max(0.0, soonest.until - now), soonest.pause_seconds
+    def memory(self, *, now: float) -> tuple[CircuitMemory, ...]:
+        """Give the circuits that are not closed."""
+        return circuits_left(self._states, now=now)
 
-    def restore(self, *, open_seconds: float, pause_seconds: int, now: float) -> None:
-        """Begin open, as the former owner left it; 0 seconds begin with a probe."""
-        for state in self._states:
-            state.breaker.take_over(open_seconds=open_seconds, pause_seconds=pause_seconds, now=now)
+    def restore(self, memories: Iterable[CircuitMemory], *, now: float) -> None:
+        """Begin with the circuits that the former owner left; of targets that are no more, nothing."""
+        take_circuits(self._states, memories=memories, now=now)
 
     def _take_over(self, target: Target, *, now: float) -> None:
         self._states = next_states(self._states, target=target, now=now)
@@ -239,7 +243,7 @@ class Gate:
         if permit.probe:
             permit.holder.breaker.probe_ended(health, now=now)
         else:
-            permit.holder.breaker.ended(health, now=now)
+            permit.holder.breaker.ended(health, began_at=now - outcome.duration_seconds, now=now)
 
     def _slow_down(self, outcome: Outcome, *, now: float) -> None:
         if outcome.throttles:
@@ -259,9 +263,6 @@ class Gate:
                     return 1.0
                 best = max(best, breaker.share(now=now))
         return best or 1.0
-
-    def _half_open(self) -> list[TargetState]:
-        return [state for state in self._states if state.breaker.state == "HalfOpen"]
 
     def _circuit(self, now: float) -> State:
         found = {state.breaker.advance(now=now) for state in self._states}

@@ -3,9 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from jethook_contract.target import Target, TargetUrl
 from jethook_dispatcher.core.breaker import Breaker
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CircuitMemory:
+    """The circuit of one target that is not closed, as a new owner goes on with it.
+
+    `open_seconds`: until the next probe, 0 for now. `pause_seconds`: how long the present pause is.
+    """
+
+    url: str
+    open_seconds: float
+    pause_seconds: int
 
 
 class TargetState:
@@ -35,6 +48,28 @@ def next_states(former: Iterable[TargetState], *, target: Target, now: float) ->
         state.breaker.update(target.breaker, now=now)
         states.append(state)
     return states
+
+
+def circuits_left(states: Iterable[TargetState], *, now: float) -> tuple[CircuitMemory, ...]:
+    """Give what a new owner must know of the circuits: those that are not closed."""
+    return tuple(
+        CircuitMemory(
+            url=state.url,
+            open_seconds=max(0.0, state.breaker.until - now),
+            pause_seconds=state.breaker.pause_seconds,
+        )
+        for state in states
+        if state.breaker.advance(now=now) != "Closed"
+    )
+
+
+def take_circuits(states: Iterable[TargetState], *, memories: Iterable[CircuitMemory], now: float) -> None:
+    """Begin with what the former owner left of the URLs that are still there."""
+    left = {memory.url: memory for memory in memories}
+    for state in states:
+        memory = left.get(state.url)
+        if memory is not None:
+            state.breaker.take_over(open_seconds=memory.open_seconds, pause_seconds=memory.pause_seconds, now=now)
 
 
 def least_outstanding(states: Sequence[TargetState], *, start: int, now: float) -> TargetState:

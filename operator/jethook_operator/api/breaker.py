@@ -24,7 +24,8 @@ class CircuitBreaker(ApiModel):
     failure_percent: int = Field(default=50, ge=1, le=100)
     """Share of failed attempts, in percent, from which deliveries stop, 1 to 100. Default: 50."""
     window_seconds: int = Field(default=60, ge=1, le=3600)
-    """The time in seconds over which attempts are counted, 1 to 3600. Default: 60."""
+    """The time in seconds over which attempts are counted, 1 to 3600. Deliveries also stop when nothing but failures,
+    at least minRequests of them, came for a tenth of it. Default: 60."""
     min_requests: int = Field(default=20, ge=1, le=10_000)
     """Attempts that there must be within that time before their share counts, 1 to 10000. Default: 20."""
     open_seconds: int = Field(default=30, ge=1, le=86_400)

@@ -20,7 +20,7 @@ def fed(circuit: Breaker, outcomes: str, *, now: float = 0.0) -> Breaker:
     """Feed a word of + (up), - (down) and ? (unclear)."""
     meanings: dict[str, Health] = {"+": "Up", "-": "Down", "?": "Unclear"}
     for sign in outcomes:
-        circuit.ended(meanings[sign], now=now)
+        circuit.ended(meanings[sign], began_at=now, now=now)
     return circuit
 
 
@@ -66,6 +66,54 @@ def test_a_steady_stream_of_few_failures_never_opens_it() -> None:
     circuit = breaker()
     for second in range(1000):
         assert fed(circuit, "+-+", now=float(second)).state == "Closed"
+
+
+def after_successes() -> Breaker:
+    """Make one with 100 successes in its window; the last of them ended at 10.0."""
+    return fed(breaker(), "+" * 100, now=10.0)
+
+
+@pytest.mark.parametrize(
+    ("failures", "state"),
+    [
+        ([("-", 11.0), ("-", 12.0), ("-", 13.0), ("-", 16.9)], "Closed"),  # less than a tenth of the window
+        ([("-", 11.0), ("-", 12.0), ("-", 13.0), ("-", 17.0)], "Open"),
+        ([("-", 11.0), ("-", 17.0), ("-", 18.0)], "Closed"),  # fewer than minRequests
+        ([("----------", 11.0)], "Closed"),  # what was in flight fails at once
+        ([("---", 11.0), ("+", 12.0), ("----", 17.0)], "Closed"),  # one success, and the row begins anew
+        ([("---", 11.0), ("?", 12.0), ("-", 17.0)], "Open"),  # what is unclear does not end it
+        ([("????", 11.0), ("????", 30.0)], "Closed"),  # nor does it make one
+        ([("-", 20.0), ("-", 40.0), ("-", 60.0), ("-", 68.9)], "Open"),
+        ([("-", 20.0), ("-", 45.0), ("-", 62.0), ("-", 68.9), ("+", 69.0), ("---", 76.0)], "Open"),  # by the share
+    ],
+)
+def test_failures_in_a_row_over_a_tenth_of_the_window_open_it_too(
+    failures: list[tuple[str, float]], state: str
+) -> None:
+    circuit = after_successes()
+    for outcomes, now in failures:
+        fed(circuit, outcomes, now=now)
+    assert circuit.state == state
+
+
+def test_attempts_that_hung_have_failed_since_they_began_but_not_since_before_the_last_success() -> None:
+    circuit = after_successes()
+    for _ in range(4):
+        circuit.ended("Down", began_at=1.0, now=15.9)
+    assert circuit.state == "Closed", "5.9 s ago something succeeded"
+    circuit.ended("Down", began_at=1.0, now=16.0)
+    assert circuit.state == "Open"
+
+
+def test_a_row_that_takes_longer_than_the_window_does_not_open_it_beyond_the_share() -> None:
+    circuit = fed(breaker(), "+" * 100)
+    for number in range(100):
+        assert fed(circuit, "-", now=20.0 * number).state == "Closed", "three in each minute"
+
+
+def test_a_row_from_before_the_circuit_opened_does_not_count_after_it() -> None:
+    circuit = probed(fed(fed(after_successes(), "---", now=11.0), "-", now=17.0), "Up", now=47.0)
+    assert fed(circuit, "---", now=60.0).state == "Closed"
 
 
 def test_it_stays_open_for_the_pause() -> None:

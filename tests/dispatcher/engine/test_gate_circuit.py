@@ -6,6 +6,7 @@ import pytest
 
 from jethook_contract.target import Limits
 from jethook_dispatcher.core.gate import Gate, Permit, Wait
+from jethook_dispatcher.core.targets import CircuitMemory
 from tests.dispatcher.engine.gates import DELIVERED, NOW, answered, attempt, permit, target, trip, wait
 
 
@@ -104,17 +105,17 @@ def test_slow_start_gives_what_the_ramp_sums_up_to() -> None:
 
 
 def test_a_closed_circuit_leaves_nothing_to_the_next_owner() -> None:
-    assert Gate(target(), now=NOW).memory(now=NOW) is None
+    assert Gate(target(), now=NOW).memory(now=NOW) == ()
 
 
-@pytest.mark.parametrize(("elapsed", "memory"), [(12, (18.0, 30)), (40, (0.0, 30))])
-def test_the_next_owner_goes_on_with_the_pause(elapsed: float, memory: tuple[float, int]) -> None:
-    gate = opened()
-    assert gate.memory(now=NOW + elapsed) == memory
+@pytest.mark.parametrize(("elapsed", "left"), [(12, 18.0), (40, 0.0)])
+def test_the_next_owner_goes_on_with_the_pause(elapsed: float, left: float) -> None:
+    memory = opened().memory(now=NOW + elapsed)
+    assert memory == (CircuitMemory(url="https://r0.example", open_seconds=left, pause_seconds=30),)
     other = Gate(target(), now=5.0)
-    other.restore(open_seconds=memory[0], pause_seconds=memory[1], now=5.0)
-    assert other.width(now=4.999 + memory[0]) == 0
-    assert permit(other, now=5.0 + memory[0]).probe
+    other.restore(memory, now=5.0)
+    assert other.width(now=4.999 + left) == 0
+    assert permit(other, now=5.0 + left).probe
 
 
 def test_what_throttles_lowers_the_rate_after_the_circuit_has_closed_too() -> None:

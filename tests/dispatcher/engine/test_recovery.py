@@ -28,9 +28,10 @@ def recovery() -> Simulation:
 
 
 def test_twelve_thousand_events_cost_a_few_attempts_while_it_is_down(recovery: Simulation) -> None:
-    # The window holds a minute of successes when it goes down, so as many failures as successes open the circuit.
+    # The window holds many successes when it goes down; failures in a row for a tenth of it open the circuit.
     opened_at = next(later for (at, _), (later, _) in pairwise(recovery.attempts) if later - at > 4)
-    assert opened_at - DOWN_AT < 5 + 20.5  # half of what the window holds
+    assert opened_at - DOWN_AT < 6 + 5 + 0.5  # the row, and the pause before the next attempt
+    assert recovery.began(DOWN_AT, UP_AT) <= 6.1 * 400
     assert recovery.began(opened_at, UP_AT) <= 4
     assert all(probe for at, probe in recovery.attempts if opened_at <= at < UP_AT)
 

@@ -61,7 +61,6 @@ def test_an_open_target_is_left_out_and_the_endpoint_stays_closed() -> None:
     report = one.report(now=NOW)
     assert (report.circuit, report.open_targets, report.targets) == ("Closed", 1, 2)
     assert (report.next_probe_in_seconds, report.limited_by) == (30, None)
-    assert one.memory(now=NOW) is None
     assert one.width(now=NOW) == 20
 
 
@@ -72,7 +71,24 @@ def test_the_endpoint_is_open_when_no_target_may_be_tried() -> None:
         attempt(one, answered(500), now=NOW + 10)
     assert wait(one, now=NOW + 10).until == NOW + 30
     assert one.report(now=NOW + 10).circuit == "Open"
-    assert one.memory(now=NOW + 10) == (20.0, 30)
+
+
+@pytest.mark.parametrize("restored", [(0, 1, 2), (2, 1, 0), (1, 0)], ids=str)
+def test_a_new_owner_goes_on_with_the_circuit_of_each_target_wherever_it_stands_now(restored: tuple[int, ...]) -> None:
+    one = gate(1, 1, 1)
+    fail_at(one, 0)
+    fail_at(one, 0, now=NOW + 30, times=1)  # the probe: a pause of 60 s
+    fail_at(one, 1, now=NOW + 70)
+    memory = one.memory(now=NOW + 80)
+    assert [(left.open_seconds, left.pause_seconds) for left in memory] == [(10, 60), (20, 30)]
+    spec = target(1, 1, 1)
+    other = Gate(spec.model_copy(update={"urls": tuple(spec.urls[place] for place in restored)}), now=5.0)
+    other.restore(memory, now=5.0)
+    report = other.report(now=5.0)
+    assert (report.open_targets, report.targets, report.next_probe_in_seconds) == (2, len(restored), 10)
+    entered = [other.enter(now=at) for at in (14.9, 15.0, 24.9, 25.0)]
+    probes = [held.target for held in entered if isinstance(held, Permit) and held.probe]
+    assert probes == [restored.index(0), restored.index(1)]
 
 
 def test_a_target_is_probed_beside_the_others_by_one_attempt() -> None:
