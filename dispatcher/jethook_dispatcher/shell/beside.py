@@ -53,4 +53,5 @@ class Beside:
     async def close(self) -> None:
         """End token requests and name look-ups under way."""
         await self.tokens.close()
+        await self.contexts.close()
         await self.resolver.close()

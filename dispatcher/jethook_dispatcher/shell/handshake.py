@@ -65,7 +65,7 @@ class Handshakes:
             answer = await self._http.request(
                 "OPTIONS",
                 url,
-                context=self._contexts.of_receiver(tls),
+                context=await self._contexts.of_receiver(tls),
                 timeout_seconds=timeout_seconds,
                 headers=(
                     *headers,

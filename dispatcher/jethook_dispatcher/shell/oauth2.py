@@ -154,7 +154,7 @@ class Tokens:
             answer = await self._http.request(
                 "POST",
                 client.credentials.token_url,
-                context=self._contexts.of_token_endpoint(client.tls),
+                context=await self._contexts.of_token_endpoint(client.tls),
                 timeout_seconds=self._timeout_seconds,
                 headers=request.headers,
                 body=request.body,

@@ -2,14 +2,17 @@
 
 A context is made once for equal material and kept. The plan carries the PEM texts, so a renewed certificate is other
 material, hence another context; aiohttp keys its connections by the context, so that none made with the old
-certificate carries a request of the new one.
+certificate carries a request of the new one. Making one takes up to 25 ms, nearly all of it in OpenSSL: it is done in a
+thread, beside the deliveries of other endpoints.
 """
 
 from __future__ import annotations
 
+import asyncio
 import os
 import ssl
 from collections import OrderedDict
+from collections.abc import Callable
 
 from pydantic import SecretStr
 
@@ -19,7 +22,10 @@ from jethook_contract.secrets import TlsMaterial
 MAX_CONTEXTS = 1024
 """About 11 KB and 1 ms each with an authority of its own, 0.8 MB and 20 ms with the system's."""
 
+_MAKING_AT_ONCE = 2
 _NOTHING = TlsMaterial()
+
+_Key = tuple[TlsMaterial, bool]
 
 
 class TlsContexts:
@@ -28,34 +34,58 @@ class TlsContexts:
     def __init__(self, *, max_contexts: int = MAX_CONTEXTS) -> None:
         self.system = system_context()
         self._max_contexts = max_contexts
-        self._made: OrderedDict[tuple[TlsMaterial, bool], ssl.SSLContext] = OrderedDict()
+        self._made: OrderedDict[_Key, ssl.SSLContext] = OrderedDict()
+        self._making: dict[_Key, asyncio.Task[ssl.SSLContext]] = {}
+        self._threads = asyncio.Semaphore(_MAKING_AT_ONCE)
 
-    def of_receiver(self, material: TlsMaterial | None) -> ssl.SSLContext:
+    async def of_receiver(self, material: TlsMaterial | None) -> ssl.SSLContext:
         """Give the context for the endpoint itself: its CA in place of the system's, its client certificate.
 
         Raises Invalid `BadCertificate` for what is no PEM or does not fit together.
         """
-        return self._context(material or _NOTHING, beside_system=False)
+        return await self._context(material or _NOTHING, beside_system=False)
 
-    def of_token_endpoint(self, material: TlsMaterial | None) -> ssl.SSLContext:
+    async def of_token_endpoint(self, material: TlsMaterial | None) -> ssl.SSLContext:
         """Give the context for the endpoint's token endpoint: its CA beside the system's, no client certificate.
 
         A token endpoint is often a public service though the receiver is private, or the other way round.
         """
-        return self._context(TlsMaterial(ca=material.ca if material else None), beside_system=True)
+        return await self._context(TlsMaterial(ca=material.ca if material else None), beside_system=True)
 
-    def _context(self, material: TlsMaterial, *, beside_system: bool) -> ssl.SSLContext:
+    async def close(self) -> None:
+        """Wait for what is being made."""
+        await asyncio.gather(*self._making.values(), return_exceptions=True)
+
+    async def _context(self, material: TlsMaterial, *, beside_system: bool) -> ssl.SSLContext:
         if material == _NOTHING:
             return self.system
         key = (material, beside_system)
         context = self._made.get(key)
-        if context is None:
-            context = _made(material, beside_system=beside_system)
-            self._made[key] = context
-            if len(self._made) > self._max_contexts:
-                self._made.popitem(last=False)
-        self._made.move_to_end(key)
-        return context
+        if context is not None:
+            self._made.move_to_end(key)
+            return context
+        making = self._making.get(key)
+        if making is None:
+            making = self._making[key] = asyncio.create_task(self._make(key), name="make TLS context")
+            making.add_done_callback(self._ended(key))
+        # It outlives an attempt that is cancelled: others may wait for it too.
+        return await asyncio.shield(making)
+
+    async def _make(self, key: _Key) -> ssl.SSLContext:
+        material, beside_system = key
+        async with self._threads:
+            return await asyncio.to_thread(_made, material, beside_system=beside_system)
+
+    def _ended(self, key: _Key) -> Callable[[asyncio.Task[ssl.SSLContext]], None]:
+        def end(making: asyncio.Task[ssl.SSLContext]) -> None:
+            del self._making[key]
+            # Asking for the exception marks it as seen, should nobody wait any more.
+            if not making.cancelled() and making.exception() is None:
+                self._made[key] = making.result()
+                if len(self._made) > self._max_contexts:
+                    self._made.popitem(last=False)
+
+        return end
 
 
 def system_context() -> ssl.SSLContext:

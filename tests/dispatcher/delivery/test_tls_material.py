@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import ssl
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
@@ -152,7 +153,7 @@ def _encrypted(pair: Pair) -> Pair:
 
 
 @pytest.mark.parametrize("fault", ["no PEM", "another's key", "encrypted key", "no key", "not ASCII"])
-def test_certificate_and_key_that_do_not_fit_are_refused(fault: str, clients: Authority) -> None:
+async def test_certificate_and_key_that_do_not_fit_are_refused(fault: str, clients: Authority) -> None:
     one, other = clients.issue("one"), clients.issue("other")
     bad = {
         "no PEM": material(client=Pair("hunter2", "hunter2")),
@@ -162,39 +163,68 @@ def test_certificate_and_key_that_do_not_fit_are_refused(fault: str, clients: Au
         "not ASCII": TlsMaterial(ca=SecretStr("höchst geheim")),
     }[fault]
     with pytest.raises(Invalid) as caught:
-        TlsContexts().of_receiver(bad)
+        await TlsContexts().of_receiver(bad)
     assert caught.value.reason == "BadCertificate"
     assert not any(word in str(caught.value) for word in ("hunter2", "geheim", one.key))
 
 
-def test_no_descriptor_or_file_stays_behind(clients: Authority) -> None:
+async def test_no_descriptor_or_file_stays_behind(clients: Authority) -> None:
     contexts = TlsContexts()
     before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208 -- /proc/self/fd holds links to nothing
     for number in range(20):
-        contexts.of_receiver(material(client=clients.issue(str(number))))
+        await contexts.of_receiver(material(client=clients.issue(str(number))))
     assert len(os.listdir("/proc/self/fd")) == before  # noqa: PTH208
 
 
-def test_contexts_are_shared_by_value_and_bounded() -> None:
+async def test_contexts_are_shared_by_value_and_bounded() -> None:
     contexts = TlsContexts(max_contexts=2)
     one, two, three = (material(ca=Authority(str(number))) for number in range(3))
-    kept = contexts.of_receiver(one)
-    assert contexts.of_receiver(TlsMaterial.decode(_copy(one))) is kept
-    dropped = contexts.of_receiver(two)
-    assert contexts.of_receiver(one) is kept  # used again, so `two` is the oldest now
-    contexts.of_receiver(three)
-    assert contexts.of_receiver(one) is kept
-    assert contexts.of_receiver(two) is not dropped
+    kept = await contexts.of_receiver(one)
+    assert await contexts.of_receiver(TlsMaterial.decode(_copy(one))) is kept
+    dropped = await contexts.of_receiver(two)
+    assert await contexts.of_receiver(one) is kept  # used again, so `two` is the oldest now
+    await contexts.of_receiver(three)
+    assert await contexts.of_receiver(one) is kept
+    assert await contexts.of_receiver(two) is not dropped
 
 
-def test_token_endpoint_trusts_the_system_too_and_gets_no_client_certificate(clients: Authority) -> None:
+async def test_many_endpoints_with_one_authority_share_a_context_though_all_begin_at_once(authority: Authority) -> None:
+    contexts = TlsContexts()
+    parts = [TlsMaterial.decode(_copy(material(ca=authority))) for _ in range(200)]
+    found = await asyncio.gather(*map(contexts.of_receiver, parts))
+    assert len({id(context) for context in found}) == 1
+    assert await contexts.of_receiver(parts[-1]) is found[0]
+
+
+async def test_a_context_is_made_beside_the_loop(clients: Authority) -> None:
+    contexts = TlsContexts()
+    materials = [material(client=clients.issue(str(number))) for number in range(20)]
+    of_process, of_loop = time.process_time(), time.thread_time()
+    await asyncio.gather(*map(contexts.of_receiver, materials))
+    of_process, of_loop = time.process_time() - of_process, time.thread_time() - of_loop
+    assert of_loop < of_process / 4, "the loop's thread did the work"
+
+
+async def test_an_attempt_that_is_cancelled_does_not_take_the_context_from_another(clients: Authority) -> None:
+    contexts = TlsContexts()
+    tls = material(client=clients.issue("shared"))
+    first, second = (asyncio.ensure_future(contexts.of_receiver(tls)) for _ in range(2))
+    await asyncio.sleep(0)
+    first.cancel()
+    made = await second
+    assert first.cancelled()
+    assert await contexts.of_receiver(tls) is made
+    await contexts.close()
+
+
+async def test_token_endpoint_trusts_the_system_too_and_gets_no_client_certificate(clients: Authority) -> None:
     authority = Authority()
     contexts = TlsContexts()
     private = material(ca=authority, client=clients.issue("jethook"))
-    receiver, token_endpoint = contexts.of_receiver(private), contexts.of_token_endpoint(private)
+    receiver, token_endpoint = await contexts.of_receiver(private), await contexts.of_token_endpoint(private)
     assert len(receiver.get_ca_certs()) == 1
     assert len(token_endpoint.get_ca_certs()) == len(contexts.system.get_ca_certs()) + 1
-    assert contexts.of_token_endpoint(material(client=clients.issue("jethook"))) is contexts.system
+    assert await contexts.of_token_endpoint(material(client=clients.issue("jethook"))) is contexts.system
     for context in (receiver, token_endpoint):
         assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, True)
         assert context.minimum_version == ssl.TLSVersion.TLSv1_2
