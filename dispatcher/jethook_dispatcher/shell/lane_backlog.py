@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -39,12 +41,16 @@ class Consumers:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """What one look at a consumer found; `created` tells one that was made anew."""
+    """What one look at a consumer found; `created` tells one that was made anew.
+
+    `last_sequence`: of its stream, read before the consumer was.
+    """
 
     report: BacklogReport
     ack_floor: int
     created: str
     waiting: Waiting
+    last_sequence: int
 
 
 class BacklogReader:
@@ -54,12 +60,13 @@ class BacklogReader:
         self._jetstream = jetstream
         self._clock = clock
         self._streams: dict[str, tuple[float, StreamInfo]] = {}
+        self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def read(self, part: PlanPart) -> Found | None:
         """Give what waits for one Subscription; None when it cannot be read now."""
         try:
-            info = await self._jetstream.consumer_info(part.stream, part.consumer)
             stream = await self._stream(part.stream)
+            info = await self._jetstream.consumer_info(part.stream, part.consumer)
             pending, unacknowledged = info.num_pending or 0, info.num_ack_pending or 0
             floor = info.ack_floor.stream_seq if info.ack_floor else 0
             waits = pending + unacknowledged
@@ -83,14 +90,25 @@ class BacklogReader:
             nearly_full=nearly_full(waiting),
         )
         created = info.created.isoformat() if info.created else ""
-        return Found(report=report, ack_floor=floor, created=created, waiting=waiting)
+        return Found(
+            report=report, ack_floor=floor, created=created, waiting=waiting, last_sequence=stream.state.last_seq
+        )
+
+    async def last_sequence(self, stream: str) -> int | None:
+        """Give the last sequence of a stream; None when it cannot be read now."""
+        try:
+            return (await self._stream(stream)).state.last_seq
+        except (NatsError, JetStreamError, TimeoutError) as exc:
+            _log.warning("stream not readable", stream=stream, error=type(exc).__name__)
+            return None
 
     async def _stream(self, name: str) -> StreamInfo:
-        now = self._clock.monotonic()
-        known = self._streams.get(name)
-        if known is None or now - known[0] > STREAM_SECONDS:
-            known = self._streams[name] = (now, await self._jetstream.stream_info(name))
-        return known[1]
+        async with self._locks[name]:  # several looks at a time need it, one asks
+            now = self._clock.monotonic()
+            known = self._streams.get(name)
+            if known is None or now - known[0] > STREAM_SECONDS:
+                known = self._streams[name] = (now, await self._jetstream.stream_info(name))
+            return known[1]
 
 
 async def _oldest(jetstream: JetStreamContext, *, part: PlanPart, after: int) -> datetime | None:

@@ -21,6 +21,8 @@ from jethook_dispatcher.core.lane_reply import is_jetstream_reply
 
 EXPIRES_SECONDS = 30.0
 _LATE_SECONDS = 5.0
+_GRID_SECONDS = 0.1
+"""Requests end at multiples of it, so that those of many quiet consumers cost the process one wake-up together."""
 _FIRST_BACK_OFF_SECONDS = 1.0
 _MAX_BACK_OFF_SECONDS = 30.0
 _ENDED_AS_ASKED = frozenset({"404", "408"})
@@ -43,8 +45,9 @@ class MonotonicClock(Protocol):
 class Puller:
     """Ask one consumer for messages and hand them on in the order in which they come.
 
-    `asked` counts the messages that open requests may still bring. `on_room` is called when a request has ended with
-    fewer. A consumer that is missing answers each request at once: asking then backs off, up to 30 s.
+    `asked` counts the messages that open requests may still bring, `heard` what the consumer has sent so far: messages,
+    and ends of requests before their time; `on_heard` is called for each. `on_room` is called when a request has ended
+    with fewer. A consumer that is missing answers each request at once: asking then backs off, up to 30 s.
     """
 
     def __init__(
@@ -56,14 +59,17 @@ class Puller:
         clock: MonotonicClock,
         on_message: OnMessage,
         on_room: OnRoom,
+        on_heard: Callable[[], None],
     ) -> None:
         self.asked = 0
+        self.heard = 0
         self._client = client
         self._subject = f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{consumer}"
         self._consumer = f"{stream}/{consumer}"
         self._clock = clock
         self._on_message = on_message
         self._on_room = on_room
+        self._on_heard = on_heard
         self._inbox: Subscription | None = None
         self._deadline = 0.0
         self._closed_until = 0.0
@@ -84,8 +90,10 @@ class Puller:
         if self._inbox is None:
             inbox = self._client.new_inbox()
             self._inbox = await self._client.subscribe(inbox, cb=self._receive)
-        self._deadline = self._clock.monotonic() + EXPIRES_SECONDS + _LATE_SECONDS
-        request = {"batch": batch, "expires": int(EXPIRES_SECONDS * 1e9), "max_bytes": max_bytes}
+        now = self._clock.monotonic()
+        expires_seconds = EXPIRES_SECONDS + _GRID_SECONDS - now % _GRID_SECONDS
+        self._deadline = now + expires_seconds + _LATE_SECONDS
+        request = {"batch": batch, "expires": int(expires_seconds * 1e9), "max_bytes": max_bytes}
         await self._client.publish(self._subject, json.dumps(request).encode(), reply=self._inbox.subject)
 
     async def reset(self) -> None:
@@ -105,9 +113,13 @@ class Puller:
                 _log.warning("inbox not drained", consumer=self._consumer, error=type(exc).__name__)
         self.asked = 0
 
+    def late(self, *, now: float) -> bool:
+        """Tell whether the last request should have ended long ago."""
+        return self.asked > 0 and now > self._deadline
+
     async def reset_when_late(self) -> None:
         """Reset when the last request should have ended long ago: its end was lost on the way."""
-        if self.asked and self._clock.monotonic() > self._deadline:
+        if self.late(now=self._clock.monotonic()):
             _log.warning("pull request lost", consumer=self._consumer, asked=self.asked)
             await self.reset()
 
@@ -116,6 +128,7 @@ class Puller:
             await self._ended(message)
             return
         self.asked = max(0, self.asked - 1)
+        self._hear()
         self._back_off = 0.0
         await self._on_message(message)
 
@@ -129,12 +142,18 @@ class Puller:
         except (KeyError, ValueError):
             unused = self.asked
         self.asked = max(0, self.asked - unused)
-        if status not in _ENDED_AS_ASKED and description != _FULL:
-            self._wait(status, description=description)
+        if status not in _ENDED_AS_ASKED:
+            self._hear()
+            if description != _FULL:
+                self._wait(status, description=description)
         try:
             await self._on_room()
         except NatsError as exc:
             _log.warning("pull request not sent", consumer=self._consumer, error=type(exc).__name__)
+
+    def _hear(self) -> None:
+        self.heard += 1
+        self._on_heard()
 
     def _wait(self, status: str, *, description: str) -> None:
         self._back_off = min(_MAX_BACK_OFF_SECONDS, max(_FIRST_BACK_OFF_SECONDS, self._back_off * 2))
