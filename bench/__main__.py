@@ -14,7 +14,7 @@ from typing import Protocol
 
 import uvloop
 
-from bench import hung, idle, latency, many, recovery, scale_out, throughput
+from bench import hung, idle, latency, many, recovery, scale_out, status, throughput
 from bench.machine import Moment
 from bench.results import Result
 
@@ -34,6 +34,7 @@ SCENARIOS: dict[str, Scenario] = {
     "many": many.measure,
     "recovery": recovery.measure,
     "scale-out": scale_out.measure,
+    "status": status.measure,
 }
 
 

@@ -42,7 +42,10 @@ _SECRETS = PlanSecrets(signing=(SigningKey(keys=(SecretStr(SIGNING_KEY),)),))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lane:
-    """One endpoint with one Subscription of the same name, which takes one type of event that nobody else takes."""
+    """One endpoint with one Subscription of the same name, which takes one type of event that nobody else takes.
+
+    The UIDs are those of its two objects, empty where there is no cluster.
+    """
 
     namespace: str
     name: str
@@ -51,6 +54,8 @@ class Lane:
     timeout_seconds: int = 15
     retry: RetryPolicy = _RETRY
     breaker: BreakerPolicy = _BREAKER
+    endpoint_uid: str = ""
+    subscription_uid: str = ""
 
     @property
     def event_type(self) -> str:
@@ -118,8 +123,8 @@ class Installation:
         active = state == "Active"
         part = PlanPart(
             namespace=lane.namespace,
-            endpoint=ObjectId(name=lane.name),
-            subscription=ObjectId(name=lane.name),
+            endpoint=ObjectId(name=lane.name, uid=lane.endpoint_uid),
+            subscription=ObjectId(name=lane.name, uid=lane.subscription_uid),
             state=state,
             stream=names.events_stream(lane.namespace),
             consumer=names.subscription_consumer(lane.name),

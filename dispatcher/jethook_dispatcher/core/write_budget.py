@@ -13,9 +13,13 @@ class WriteBudget:
         self._tokens = 0.0
         self._at: float | None = None
 
-    def take(self, *, now: float, members: int) -> bool:
-        """Take one write, or tell that there is none now. `members`: of the pool that live, this one included."""
-        rate = self._writes_per_second / max(1, members)
+    def take(self, *, now: float, share: float) -> bool:
+        """Take one write, or tell that there is none now.
+
+        `share`: of the pool's shards, 0 to 1, how many this member holds. A shard has one holder, so shares never add
+        up to more than 1, and a member that holds more has more to write.
+        """
+        rate = self._writes_per_second * share
         most = max(1.0, rate)
         elapsed = 0.0 if self._at is None else max(0.0, now - self._at)
         self._tokens = most if self._at is None else min(most, self._tokens + elapsed * rate)

@@ -1,29 +1,31 @@
 """Show stored status records on the resources: `status.delivery` and condition `Delivering`, by server-side apply.
 
-Each apply is complete: what it leaves out is removed. The newest record of each object waits its turn; while the API
-server is away they stay, and deliveries do not notice. An apply that names a wrong UID is accepted by the API server,
-so before an object's first write its UID is read, by a dry run of the same apply: it needs no further permission.
+Each apply is complete: what it leaves out is removed. The newest record of each object waits its turn (`WriteQueue`);
+while the API server is away they stay, and deliveries do not notice. An apply that names a wrong UID is accepted by the
+API server, so before an object's first write its UID is read, by a dry run of the same apply: it needs no further
+permission.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
-from collections.abc import Callable, Mapping
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import structlog
 
 from jethook_contract.errors import Unavailable
 from jethook_contract.status import StatusRecord
 from jethook_dispatcher.core.write_budget import WriteBudget
+from jethook_dispatcher.core.write_order import Place, Urgency, WriteQueue
 from jethook_dispatcher.shell.clock import Clock
 
 FIRST_PAUSE_SECONDS = 1.0
 MAX_PAUSE_SECONDS = 30.0
 AT_ONCE = 8
-BUDGET_WAIT_SECONDS = 0.25
+BUDGET_WAIT_SECONDS = 0.1
 FLUSH_SECONDS = 5.0
 
 _log = structlog.get_logger(__name__)
@@ -33,10 +35,17 @@ _Name = tuple[str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class _Offer:
-    """A record to write, as long as its owner may."""
+    """A record to write, while its shard is held."""
 
     record: StatusRecord
-    may_write: Callable[[], bool]
+    shard: int
+
+
+class _Taken(NamedTuple):
+    """What was taken from the queue, and where it stood."""
+
+    place: Place[_Name]
+    offer: _Offer
 
 
 class StatusApi(Protocol):
@@ -51,82 +60,134 @@ class StatusApi(Protocol):
 class KubeStatusWriter:
     """Be the `StatusSink` of the reporter; `run` writes for as long as the process lives.
 
-    `live_members`: how many share the pool's write budget.
+    `holds`: whether a shard's records may be written now. `share`: of the pool's shards, how many are held (0 to 1),
+    and so of its write budget.
     """
 
-    def __init__(self, api: StatusApi, *, clock: Clock, live_members: Callable[[], int]) -> None:
+    def __init__(
+        self, api: StatusApi, *, clock: Clock, holds: Callable[[int], bool], share: Callable[[], float]
+    ) -> None:
         self._api = api
         self._clock = clock
-        self._live_members = live_members
+        self._holds = holds
+        self._share = share
         self._budget = WriteBudget()
-        self._waiting: OrderedDict[_Name, _Offer] = OrderedDict()
+        self._queue: WriteQueue[_Name] = WriteQueue()
+        self._offers: dict[_Name, _Offer] = {}
         self._known_uids: dict[_Name, str] = {}
+        self._in_flight: set[_Name] = set()
         self._pause_seconds = 0.0
+        self._pauses = 0
         self._wake = asyncio.Event()
 
-    def offer(self, record: StatusRecord, *, may_write: Callable[[], bool] = lambda: True) -> None:
+    def offer(self, record: StatusRecord, *, shard: int, urgency: Urgency = Urgency.COUNTERS) -> None:
         """Take the newest record of an object; objects without UID come from files and have no resource.
 
-        `may_write` is asked directly before each try: the shard may be another member's by then.
+        Whether `shard` is held is asked directly before each try: it may be another member's by then.
         """
         if not record.uid:
             return
-        self._waiting[_name(record)] = _Offer(record, may_write)
+        name = _name(record)
+        self._offers[name] = _Offer(record, shard)
+        self._queue.put(name, urgency=urgency, at=self._clock.monotonic())
         self._wake.set()
 
     async def run(self) -> None:
         """Write what waits, for ever; pause with growing length while the API server does not answer."""
-        while True:
-            await self._wake.wait()
-            await self._write_some(within_budget=True)
-            if self._pause_seconds:
+        async with asyncio.TaskGroup() as writes:
+            while True:
+                await self._wake.wait()
                 await asyncio.sleep(self._pause_seconds)
-            elif self._waiting:
-                await asyncio.sleep(BUDGET_WAIT_SECONDS)
-            else:
-                self._wake.clear()
+                for taken in self._next():
+                    writes.create_task(self._try(taken))
+                if self._queue:
+                    await asyncio.sleep(BUDGET_WAIT_SECONDS)
+                else:
+                    self._wake.clear()
 
-    async def flush(self) -> None:
-        """Write what waits at the end of the process; at most 5 s, and not past the first refusal."""
-        try:
+    async def flush(self, *, shard: int) -> None:
+        """Write what waits of a shard that is about to be given up, as far as the budget goes at this moment.
+
+        At most 5 s. The rest is shown by the next owner, as what was counted lately.
+        """
+        names = [name for name, offer in self._offers.items() if offer.shard == shard]
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(FLUSH_SECONDS):
-                while self._waiting:
-                    await self._write_some(within_budget=False)
-                    if self._pause_seconds:
-                        break
-        except TimeoutError:
-            pass
-        if self._waiting:
-            _log.warning("status of resources not flushed", objects=len(self._waiting))
+                await asyncio.gather(*map(self._try, self._picked(names)))
 
-    async def _write_some(self, *, within_budget: bool) -> None:
-        batch: list[_Offer] = []
-        now = self._clock.monotonic()
-        while self._waiting and len(batch) < AT_ONCE:
-            if within_budget and not self._budget.take(now=now, members=self._live_members()):
-                break
-            batch.append(self._waiting.popitem(last=False)[1])
-        refusals = [error for error in await asyncio.gather(*map(self._write, batch)) if error is not None]
-        if not refusals:
+    async def _try(self, taken: _Taken) -> None:
+        """Write one record; a refusal makes a pause, longer than the one before it."""
+        pauses = self._pauses
+        self._in_flight.add(taken.place.key)
+        try:
+            refusal = await self._write(taken)
+        finally:
+            self._in_flight.discard(taken.place.key)
+        if pauses != self._pauses:
+            return  # it was sent before the last pause: of several that fail together one counts
+        if refusal is None:
             self._pause_seconds = 0.0
             return
+        self._pauses += 1
         self._pause_seconds = min(max(FIRST_PAUSE_SECONDS, 2 * self._pause_seconds), MAX_PAUSE_SECONDS)
         _log.warning(
             "status of resources not written",
-            reason=refusals[0].reason,
-            error=refusals[0].message,
-            waiting=len(self._waiting),
+            reason=refusal.reason,
+            error=refusal.message,
+            waiting=len(self._queue),
             pause_seconds=self._pause_seconds,
         )
 
-    async def _write(self, offer: _Offer) -> Unavailable | None:
+    def _next(self) -> list[_Taken]:
+        """Take what may be written now, `AT_ONCE` under way at most; one object's records go one after the other."""
+        batch: list[_Taken] = []
+        under_way: list[_Taken] = []
+        now, share = self._clock.monotonic(), self._share()
+        while len(batch) + len(self._in_flight) < AT_ONCE and (place := self._queue.take(now=now)) is not None:
+            taken = _Taken(place, self._offers.pop(place.key))
+            if place.key in self._in_flight:
+                under_way.append(taken)
+            elif not self._may_write(taken):
+                continue
+            elif self._budget.take(now=now, share=share):
+                batch.append(taken)
+            else:
+                self._offers[place.key] = taken.offer
+                self._queue.give_back(place, urgency=place.urgency)
+                break
+        for taken in under_way:
+            self._put_back(taken)
+        return batch
+
+    def _picked(self, names: Sequence[_Name]) -> list[_Taken]:
+        """Take these as far as the budget goes, the most urgent first."""
+        now, share = self._clock.monotonic(), self._share()
+        idle = [name for name in names if name not in self._in_flight]
+        places = [place for name in idle if (place := self._queue.drop(name)) is not None]
+        places.sort(key=lambda place: (place.urgency, place.at))
+        batch = []
+        for place in places:
+            taken = _Taken(place, self._offers.pop(place.key))
+            if self._budget.take(now=now, share=share):
+                batch.append(taken)
+            else:
+                self._put_back(taken)
+        return batch
+
+    def _may_write(self, taken: _Taken) -> bool:
+        """Ask for leave; what is another member's now is forgotten."""
+        if self._holds(taken.offer.shard):
+            return True
+        self._known_uids.pop(taken.place.key, None)
+        return False
+
+    async def _write(self, taken: _Taken) -> Unavailable | None:
         """Write one record; give the error when it is worth another try later, and keep the record then."""
-        name = _name(offer.record)
-        if not offer.may_write():
-            self._known_uids.pop(name, None)
+        if not self._may_write(taken):
             return None
+        name = taken.place.key
         try:
-            await self._write_to_its_object(offer.record)
+            await self._write_to_its_object(taken.offer.record)
         except Unavailable as exc:
             if exc.reason == "NotFound":
                 self._known_uids.pop(name, None)
@@ -134,9 +195,16 @@ class KubeStatusWriter:
             if exc.reason == "Refused":
                 _log.error("status refused", object="/".join(name), error=exc.message)
                 return None
-            self._waiting.setdefault(name, offer)
+            self._put_back(taken)
             return exc
         return None
+
+    def _put_back(self, taken: _Taken) -> None:
+        """Keep a record in its place, unless a newer one came."""
+        place = taken.place
+        self._offers.setdefault(place.key, taken.offer)
+        self._queue.put(place.key, urgency=place.urgency, at=place.at)
+        self._wake.set()
 
     async def _write_to_its_object(self, record: StatusRecord) -> None:
         name, status = _name(record), status_document(record)

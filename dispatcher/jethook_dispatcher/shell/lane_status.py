@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from nats.js import JetStreamContext
 
+from jethook_contract.members import SHARD_COUNT
 from jethook_dispatcher.shell.clock import Clock
 from jethook_dispatcher.shell.kube_client import KubeClient
 from jethook_dispatcher.shell.kube_status import KubeStatusWriter
@@ -14,27 +15,32 @@ from jethook_dispatcher.shell.lane_egress import Place
 from jethook_dispatcher.shell.membership import Membership
 from jethook_dispatcher.shell.status import StatusReporter
 from jethook_dispatcher.shell.status_bucket import StatusBucket
+from jethook_dispatcher.shell.status_writes import CountedApi, CountedStore, Writes
 
 _HTTPS_PORT = 443
 
 
 class StatusReports:
-    """Hold the reporter of a process; `kube` None keeps status in the bucket only."""
+    """Hold the reporter of a process; `kube` None keeps status in the bucket only. `writes`: by where they go."""
 
     def __init__(
         self, jetstream: JetStreamContext, *, pool: str, membership: Membership, kube: KubeClient | None
     ) -> None:
-        def live_members() -> int:
-            return membership.live_members
+        def share() -> float:
+            return sum(map(membership.holds, range(SHARD_COUNT))) / SHARD_COUNT
 
         clock = Clock()
+        self.writes = {"nats": Writes(), "kubernetes": Writes()}
         self._kube = kube
-        self._writer = KubeStatusWriter(kube, clock=clock, live_members=live_members) if kube else None
+        self._writer: KubeStatusWriter | None = None
+        if kube is not None:
+            resources = CountedApi(kube, writes=self.writes["kubernetes"])
+            self._writer = KubeStatusWriter(resources, clock=clock, holds=membership.holds, share=share)
         self.reporter = StatusReporter(
-            StatusBucket(jetstream, pool=pool),
+            CountedStore(StatusBucket(jetstream, pool=pool), writes=self.writes["nats"]),
             clock=clock,
             holds=membership.holds,
-            live_members=live_members,
+            share=share,
             sink=self._writer,
         )
 
@@ -49,12 +55,10 @@ class StatusReports:
         """Write what has changed for a shard that is about to be given up."""
         await self.reporter.flush(shard=shard)
         if self._writer is not None:
-            await self._writer.flush()  # while the shard is still held
+            await self._writer.flush(shard=shard)  # while it is still held
 
     async def close(self) -> None:
-        """Show what is stored already, then close the connection to the cluster."""
-        if self._writer is not None:
-            await self._writer.flush()
+        """Close the connection to the cluster; nothing may be written any more, since no shard is held."""
         if self._kube is not None:
             await self._kube.close()
 

@@ -19,6 +19,7 @@ from jethook_dispatcher.shell.kube_status import KubeStatusWriter
 from tests.dispatcher.status.conftest import START, ManualClock
 from tests.fixtures.poll import eventually
 
+SHARD = 7
 ENDPOINT = """
 apiVersion: jethook.io/v1alpha1
 kind: WebhookEndpoint
@@ -102,7 +103,7 @@ async def client(kube: ApiServer) -> AsyncIterator[KubeClient]:
 
 @asynccontextmanager
 async def running(client: KubeClient) -> AsyncIterator[KubeStatusWriter]:
-    writer = KubeStatusWriter(client, clock=ManualClock(), live_members=lambda: 1)
+    writer = KubeStatusWriter(client, clock=ManualClock(), holds=lambda _: True, share=lambda: 1.0)
     task = asyncio.create_task(writer.run())
     try:
         yield writer
@@ -129,7 +130,7 @@ async def test_two_managers_share_a_status_and_each_keeps_its_own(cluster: Clust
     apply = ("apply", "-n", cluster.namespace, "--server-side", "--subresource=status")
     cluster.server.kubectl(*apply, "--field-manager=jethook-operator", "-f", "-", stdin=operator)
     async with running(client) as writer:
-        writer.offer(cluster.record(uid=uid, delivered=7))
+        writer.offer(cluster.record(uid=uid, delivered=7), shard=SHARD)
         await eventually(lambda: cluster.condition("whe", "crm", "Delivering"))
     cluster.server.kubectl(*apply, "--field-manager=jethook-operator", "-f", "-", stdin=operator)
     status = cluster.status("whe", "crm")
@@ -158,7 +159,7 @@ async def test_each_apply_is_complete(cluster: Cluster, client: KubeClient) -> N
     bare = full.model_copy(update={"delivery": DeliveryStatus(delivered=2)})
     async with running(client) as writer:
         for record, delivered in ((full, 1), (bare, 2)):
-            writer.offer(record)
+            writer.offer(record, shard=SHARD)
             await eventually(lambda n=delivered: cluster.status("whe", "crm").get("delivery", {}).get("delivered") == n)
     assert "lastError" not in cluster.status("whe", "crm")["delivery"]
 
@@ -166,29 +167,29 @@ async def test_each_apply_is_complete(cluster: Cluster, client: KubeClient) -> N
 async def test_subscription_is_written_too(cluster: Cluster, client: KubeClient) -> None:
     uid = cluster.create(SUBSCRIPTION)
     async with running(client) as writer:
-        writer.offer(cluster.record(uid=uid, delivered=3, kind="Subscription"))
+        writer.offer(cluster.record(uid=uid, delivered=3, kind="Subscription"), shard=SHARD)
         await eventually(lambda: cluster.status("whsub", "orders-to-crm").get("delivery", {}).get("delivered") == 3)
     assert cluster.condition("whsub", "orders-to-crm", "Delivering")
 
 
 async def test_object_of_another_uid_is_left_alone_also_when_made_anew(cluster: Cluster, client: KubeClient) -> None:
     old = cluster.create(ENDPOINT)
-    writer = KubeStatusWriter(client, clock=ManualClock(), live_members=lambda: 1)
-    writer.offer(cluster.record(uid="00000000-0000-0000-0000-000000000000"))
-    await writer.flush()
+    writer = KubeStatusWriter(client, clock=ManualClock(), holds=lambda _: True, share=lambda: 1.0)
+    writer.offer(cluster.record(uid="00000000-0000-0000-0000-000000000000"), shard=SHARD)
+    await writer.flush(shard=SHARD)
     assert "delivery" not in cluster.status("whe", "crm")
-    writer.offer(cluster.record(uid=old))
-    await writer.flush()
+    writer.offer(cluster.record(uid=old), shard=SHARD)
+    await writer.flush(shard=SHARD)
     assert cluster.status("whe", "crm")["delivery"]["delivered"] == 1
     cluster.delete("whe", "crm")
-    writer.offer(cluster.record(uid=old, delivered=2))
-    await writer.flush()  # 404: forgotten, not tried again
+    writer.offer(cluster.record(uid=old, delivered=2), shard=SHARD)
+    await writer.flush(shard=SHARD)  # 404: forgotten, not tried again
     new = cluster.create(ENDPOINT)
-    writer.offer(cluster.record(uid=old, delivered=3))
-    await writer.flush()
+    writer.offer(cluster.record(uid=old, delivered=3), shard=SHARD)
+    await writer.flush(shard=SHARD)
     assert "delivery" not in cluster.status("whe", "crm")
-    writer.offer(cluster.record(uid=new, delivered=4))
-    await writer.flush()
+    writer.offer(cluster.record(uid=new, delivered=4), shard=SHARD)
+    await writer.flush(shard=SHARD)
     assert cluster.status("whe", "crm")["delivery"]["delivered"] == 4
 
 
@@ -205,11 +206,11 @@ async def test_patch_on_status_is_all_the_permission_it_needs(cluster: Cluster, 
         )
         account = f"--serviceaccount={cluster.namespace}:dispatcher"
         kube.kubectl("create", "rolebinding", "status", *where, "--role=status", account)
-        writer = KubeStatusWriter(bare, clock=ManualClock(), live_members=lambda: 1)
+        writer = KubeStatusWriter(bare, clock=ManualClock(), holds=lambda _: True, share=lambda: 1.0)
 
         async def shown() -> bool:
-            writer.offer(cluster.record(uid=uid))
-            await writer.flush()
+            writer.offer(cluster.record(uid=uid), shard=SHARD)
+            await writer.flush(shard=SHARD)
             return "delivery" in cluster.status("whe", "crm")
 
         await eventually(shown)
@@ -225,7 +226,7 @@ async def test_while_the_api_server_is_away_the_newest_record_waits(own_kube: Ap
         async with running(client) as writer:
             own_kube.kill()
             for delivered in range(1, 100):
-                writer.offer(cluster.record(uid=uid, delivered=delivered))
+                writer.offer(cluster.record(uid=uid, delivered=delivered), shard=SHARD)
             await eventually(lambda: writer._pause_seconds > 1)
             own_kube.start()
             await eventually(
@@ -237,9 +238,9 @@ async def test_while_the_api_server_is_away_the_newest_record_waits(own_kube: Ap
 
 async def test_record_without_uid_comes_from_files_and_is_not_shown(client: KubeClient, cluster: Cluster) -> None:
     cluster.create(ENDPOINT)
-    writer = KubeStatusWriter(client, clock=ManualClock(), live_members=lambda: 1)
-    writer.offer(cluster.record(uid=""))
-    await writer.flush()
+    writer = KubeStatusWriter(client, clock=ManualClock(), holds=lambda _: True, share=lambda: 1.0)
+    writer.offer(cluster.record(uid=""), shard=SHARD)
+    await writer.flush(shard=SHARD)
     assert "delivery" not in cluster.status("whe", "crm")
 
 
@@ -249,8 +250,8 @@ async def test_document_that_the_server_refuses_is_dropped_and_holds_up_nothing(
     uid = cluster.create(ENDPOINT)
     good = cluster.record(uid=uid)
     bad = good.model_copy(update={"delivery": DeliveryStatus(success_percent=1000)})
-    writer = KubeStatusWriter(client, clock=ManualClock(), live_members=lambda: 1)
+    writer = KubeStatusWriter(client, clock=ManualClock(), holds=lambda _: True, share=lambda: 1.0)
     for record in (bad, good):
-        writer.offer(record)
-        await writer.flush()
+        writer.offer(record, shard=SHARD)
+        await writer.flush(shard=SHARD)
     assert cluster.status("whe", "crm")["delivery"]["delivered"] == 1

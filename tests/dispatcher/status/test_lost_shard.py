@@ -27,10 +27,12 @@ from jethook_dispatcher.shell.lane_backlog import Consumers
 from jethook_dispatcher.shell.lane_held import ByteBudget, Held
 from jethook_dispatcher.shell.lane_services import LaneServices
 from jethook_dispatcher.shell.lane_source import Source
+from jethook_dispatcher.shell.lane_suspects import Suspects
 from jethook_dispatcher.shell.lane_work import Work
 from jethook_dispatcher.shell.lanes import Lanes, LanesSettings
 from jethook_dispatcher.shell.plan import PlanEntry
 from jethook_dispatcher.shell.status import StatusReporter
+from jethook_dispatcher.shell.trials import Trials
 from tests.dispatcher.status.conftest import OK, ManualClock, attempt, plan_part
 from tests.fixtures.poll import eventually
 
@@ -131,7 +133,7 @@ class Member:
     def __init__(self) -> None:
         self.clock, self.store, self.owner = ManualClock(), Store(), Owner()
         self.released, self.may_release = asyncio.Event(), asyncio.Event()
-        self.reporter = StatusReporter(self.store, clock=self.clock, holds=self.owner.holds, live_members=lambda: 1)
+        self.reporter = StatusReporter(self.store, clock=self.clock, holds=self.owner.holds, share=lambda: 1.0)
         self._tasks: set[asyncio.Task[None]] = set()
         client = Client()
         self.lanes = Lanes(
@@ -166,6 +168,12 @@ class Member:
             reporter=self.reporter,
             acks=Acks(client),
             budget=ByteBudget(10),
+            suspects=Suspects(
+                Trials(client.jetstream(), pool="default", spawn=self._spawn),
+                runner=NoRunner(),
+                acks=Acks(client),
+                clock=self.clock,
+            ),
             spawn=self._spawn,
         )
 
@@ -181,31 +189,31 @@ async def test_what_waited_for_the_api_server_is_shown_by_the_owner_only(
     expected: list[tuple[str, str]],
 ) -> None:
     clock, api, owner = ManualClock(), Api(), Owner()
-    writer = KubeStatusWriter(api, clock=clock, live_members=lambda: 1)
-    reporter = StatusReporter(Store(), clock=clock, holds=owner.holds, live_members=lambda: 1, sink=writer)
+    writer = KubeStatusWriter(api, clock=clock, holds=owner.holds, share=lambda: 1.0)
+    reporter = StatusReporter(Store(), clock=clock, holds=owner.holds, share=lambda: 1.0, sink=writer)
     reporter.part_changed(PART)
     await reporter.flush()
-    await writer.flush()
+    await writer.flush(shard=SHARD)
     assert api.applied == []
     owner.owned, api.away = owned, False
-    await writer.flush()
+    await writer.flush(shard=SHARD)
     assert sorted(api.applied) == expected
     owner.owned = True
-    await writer.flush()
+    await writer.flush(shard=SHARD)
     assert len(api.applied) == len(api.trials) == len(expected), "a record was kept for later"
 
 
 async def test_a_part_that_goes_while_another_writes_its_record_leaves_nothing_due() -> None:
     store, clock = Store(), ManualClock()
     store.contested = True
-    reporter = StatusReporter(store, clock=clock, holds=lambda _: True, live_members=lambda: 1)
+    reporter = StatusReporter(store, clock=clock, holds=lambda _: True, share=lambda: 1.0)
     reporter.part_changed(PART)
     writing = asyncio.create_task(reporter.flush())
     await eventually(lambda: store.asked == 2)
     reporter.part_gone(PART)
     store.gate.set()
     await writing
-    assert not reporter._due
+    assert reporter.at_rest
     await reporter.flush(shard=SHARD)
     assert store.asked == 2
 
