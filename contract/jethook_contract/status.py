@@ -14,20 +14,21 @@ from pydantic import AwareDatetime
 from jethook_contract.record import Record
 
 DeliveryState = Literal[
-    "Pending",
-    "Idle",
-    "Healthy",
-    "Degraded",
-    "Failing",
     "Suspended",
+    "Pending",
     "Disabled",
-    "Throttled",
     "CircuitOpen",
     "KeyBlocked",
-    "NearlyFull",
     "RetryBacklogFull",
+    "DeadLettersFull",
+    "Failing",
+    "Throttled",
+    "NearlyFull",
+    "Degraded",
+    "Idle",
+    "Healthy",
 ]
-
+"""In order of precedence: of several that hold the first is shown."""
 
 LimitedBy = Literal[
     "Disabled",

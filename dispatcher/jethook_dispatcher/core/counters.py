@@ -10,14 +10,16 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from jethook_contract.status import DeliveryStatus, LastError
+from jethook_dispatcher.core.degradation import Degradation
 from jethook_dispatcher.core.latency import Latencies
 from jethook_dispatcher.core.outcome import Outcome
-from jethook_dispatcher.core.recent import RecentAttempts
+from jethook_dispatcher.core.recent import RecentAttempts, RecentEvents
 
 FAILING_AFTER_FAILURES = 10
 FAILING_AFTER_SECONDS = 10.0
 MAX_MESSAGE_CHARACTERS = 256
 _MAX_NEXT_ATTEMPTS = 16
+_SPENT = ("AttemptsExhausted", "AgeExceeded")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +61,8 @@ class Counters:
         self.last_attempt_time: datetime | None = None
         self.last_error: LastError | None = None
         self.recent = RecentAttempts()
+        self._degradation = Degradation()
+        self._buried = RecentEvents()
         self._latencies = Latencies() if latencies else None
         self._stored = DeliveryStatus()
         self.dead_letters_refused_at: datetime | None = None
@@ -87,17 +91,39 @@ class Counters:
         if delivered:
             self.delivered += events
             self._succeeded(outcome.duration_seconds, ended_at=ended_at, now=now)
-            return first or was_failing
-        self.failed_attempts += events
-        self._failed(outcome, ended_at=ended_at, next_attempt_at=next_attempt_at)
-        return first or was_failing != self.failing
+        else:
+            self.failed_attempts += events
+            self._failed(outcome, ended_at=ended_at, next_attempt_at=next_attempt_at)
+        failing = not delivered and self.failing
+        if was_failing and delivered:
+            self._degradation.outage_over()
+        elif not failing and (self.recent.failed or self._degradation.on):
+            self._degradation.attempted(self.recent, delivered=delivered, now=now)
+        return first or was_failing != failing
 
     def buried(self, *, reason: str, message: str, at: datetime) -> None:
         """Count one event that went to the dead letters; a fault of the event itself becomes the last error."""
         self.dead_lettered += 1
         self.dead_letters_refused_at = None
-        if reason not in ("AttemptsExhausted", "AgeExceeded"):
+        if reason != "Skipped":
+            self._buried.add(at=at.timestamp())
+        if reason not in _SPENT:
             self._remember(reason, status_code=0, message=message, at=at)
+
+    @property
+    def former(self) -> DeliveryStatus:
+        """Give what was stored when this owner began; `Idle` when there was nothing."""
+        return self._stored
+
+    def degraded(self, *, now: float) -> bool:
+        """Tell whether too many of the recent attempts failed (`degradation.py`)."""
+        if self._degradation.on:
+            self._degradation.look(self.recent, now=now)
+        return self._degradation.on
+
+    def dead_letters_lately(self, *, at: datetime) -> int:
+        """Count the events that went to the dead letters in the five minutes before `at`, skipped ones left out."""
+        return self._buried.count(at=at.timestamp())
 
     def next_attempt_time(self, *, at: datetime) -> datetime | None:
         """Give the earliest known retry after `at`, None when none is known."""
@@ -141,7 +167,8 @@ class Counters:
     def rebase(self, stored: DeliveryStatus, *, persisted: Totals) -> None:
         """Go on from a stored report, and add what was counted here since `persisted` was last stored.
 
-        Times and the last error are taken where they are newer, and a stored `Failing` goes on until a success.
+        Times and the last error are taken where they are newer. A stored `Failing` goes on until a success; so does a
+        stored `Degraded` where nothing was seen here yet, or until a longer share is good.
         """
         self.delivered += stored.delivered - persisted.delivered
         self.retried += stored.retried - persisted.retried
@@ -151,6 +178,8 @@ class Counters:
         own_success = self.last_delivery_time is not None
         if stored.state == "Failing" and not own_success:
             self._failures_in_a_row = max(self._failures_in_a_row, FAILING_AFTER_FAILURES)
+        if stored.state == "Degraded" and not self.recent.attempts:
+            self._degradation.take_over()
         self.last_delivery_time = _newer(self.last_delivery_time, stored.last_delivery_time)
         self.last_attempt_time = _newer(self.last_attempt_time, stored.last_attempt_time or stored.last_delivery_time)
         if stored.last_error is not None and (self.last_error is None or self.last_error.time < stored.last_error.time):

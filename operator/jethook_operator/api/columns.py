@@ -41,12 +41,17 @@ COLUMNS: Mapping[str, tuple[Column, ...]] = {
     ),
     "Subscription": (
         _READY,
+        Column("State", "string", ".status.delivery.state"),
         Column("Endpoint", "string", ".spec.endpointRef.name"),
         Column("Types", "string", ".status.types"),
         Column("Backlog", "integer", ".status.delivery.backlog"),
         Column("Delivered", "integer", ".status.delivery.delivered"),
         Column("Dead Letters", "integer", ".status.delivery.deadLettered"),
         _AGE,
+        Column("Delivering", "string", '.status.conditions[?(@.type=="Delivering")].status', priority=1),
+        Column("Oldest", "date", ".status.delivery.oldestUndeliveredTime", priority=1),
+        Column("Parked Keys", "integer", ".status.delivery.parkedKeyCount", priority=1),
+        Column("Last Error", "string", ".status.delivery.lastError.reason", priority=1),
     ),
     "DispatcherPool": (_READY, _AGE),
 }

@@ -60,8 +60,10 @@ class Delivery(StatusModel):
     """What is reported of an endpoint and of a Subscription alike."""
 
     state: DeliveryState | None = None
-    """The state in one word, e.g. Healthy, Degraded (some attempts fail), Failing, Throttled (the receiver asked for
-    less), CircuitOpen, Disabled, Suspended; Idle: nothing was tried yet."""
+    """The state in one word, the first that holds: Suspended; Pending (the plan is incomplete, or the receiver has not
+    consented); Disabled (the receiver ended deliveries); CircuitOpen; KeyBlocked; RetryBacklogFull; DeadLettersFull;
+    Failing (nothing but failures lately); Throttled (the receiver asked for less); NearlyFull (the events stream);
+    Degraded (it delivers, but not well); Idle (nothing was sent yet); Healthy."""
     delivered: int | None = Field(default=None, ge=0)
     """Events that the receiver accepted (answer 2xx)."""
     retried: int | None = Field(default=None, ge=0)
@@ -106,7 +108,7 @@ class EndpointDelivery(Delivery):
     last_attempt_time: AwareDatetime | None = None
     """When the last attempt ended, successful or not."""
     next_attempt_time: AwareDatetime | None = None
-    """When the next attempt is due, where all that waits is in back-off."""
+    """When the next attempt is due: the soonest known retry; while the circuit is open, its next probe."""
     p50_milliseconds: int | None = Field(default=None, ge=0)
     """Half of the recent requests were answered within this time, in milliseconds."""
     p99_milliseconds: int | None = Field(default=None, ge=0)

@@ -156,12 +156,33 @@ def test_success_percent_forgets_after_five_minutes_and_stays_when_nothing_comes
     assert recent.success_percent() == 100
 
 
-def test_failures_of_the_last_minute() -> None:
+def test_failures_of_the_minute_that_ends_with_the_last_attempt() -> None:
     recent = RecentAttempts()
+    assert recent.failures(seconds=60) == 0
     for now in range(0, 120, 5):
         recent.add(delivered=False, now=now)
-    assert recent.failures(now=119, seconds=60) == 12
-    assert recent.failures(now=1000, seconds=60) == 0
+    assert recent.failures(seconds=60) == 12
+    recent.add(delivered=True, now=1000)
+    assert recent.failures(seconds=60) == 0
+
+
+@given(st.lists(st.tuples(st.floats(0, 200), st.booleans()), max_size=200))
+def test_the_window_counts_what_a_count_from_the_start_would(history: list[tuple[float, bool]]) -> None:
+    recent, now, ends = RecentAttempts(), 0.0, []
+    for pause, delivered in history:
+        now += pause
+        recent.add(delivered=delivered, now=now)
+        ends.append((now, delivered))
+    kept = [delivered for at, delivered in ends if at // 10 > now // 10 - 30]
+    assert (recent.attempts, recent.failed) == (len(kept), kept.count(False))
+
+
+def test_dead_letters_of_the_last_five_minutes_leave_out_what_was_skipped() -> None:
+    counters = Counters()
+    for seconds, reason in ((0, "NotParsed"), (200, "AgeExceeded"), (210, "Skipped"), (205, "BacklogExceeded")):
+        counters.buried(reason=reason, message="", at=START + timedelta(seconds=seconds))
+    seen = [counters.dead_letters_lately(at=START + timedelta(seconds=at)) for at in (210, 299, 301, 520)]
+    assert seen == [3, 3, 2, 0]
 
 
 @given(seconds=st.lists(st.floats(0.001, 600), min_size=1, max_size=200))

@@ -1,164 +1,147 @@
-"""What users see for each situation."""
+"""Which state a situation is in: each one by itself, and which of several is shown."""
 
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
+from itertools import combinations
+from typing import Any, get_args
 
 import pytest
 
-from jethook_contract.plan import PlanPart
-from jethook_contract.status import DeliveringCondition
+from jethook_contract.status import DeliveryState, LimitedBy
 from jethook_dispatcher.core.counters import Counters
-from jethook_dispatcher.core.delivery_state import (
-    Backlog,
-    Fault,
-    Kind,
-    Situation,
-    delivering_condition,
-    delivery_status,
-    state_of,
+from jethook_dispatcher.core.delivery_state import PRECEDENCE, delivery_status, state_of
+from jethook_dispatcher.core.situation import Backlog, Fault, Situation
+from jethook_dispatcher.core.tracked import Tracked, subscription_key
+from tests.dispatcher.status.conftest import BUSY, OK, START
+from tests.dispatcher.status.situations import (
+    ACTIVE,
+    GONE,
+    SUSPENDED,
+    WITHHELD,
+    blocked,
+    given_up,
+    open_circuit,
+    refused,
+    shake,
+    situation,
+    standing,
 )
-from jethook_dispatcher.core.outcome import Outcome
-from tests.dispatcher.status.conftest import BUSY, LATE, OK, START, plan_part
 
-ACTIVE = plan_part()
-SUSPENDED = plan_part(state="Suspended")
-WITHHELD = plan_part(state="Withheld", reason="SecretNotFound", message='Secret "crm-signing" is missing')
+FAULT = Fault(reason="BadSigningKey", message="no base64")
+FULL_STREAM = Backlog(pending=1, nearly_full=True)
+PARTLY = [OK] * 17 + [BUSY] * 3
+
+STATES: list[tuple[DeliveryState, Situation]] = [
+    ("Suspended", situation(parts=(SUSPENDED,))),
+    ("Suspended", situation(parts=(SUSPENDED, WITHHELD))),
+    ("Suspended", situation(BUSY, parts=(SUSPENDED,))),
+    ("Pending", situation(parts=())),
+    ("Pending", situation(parts=(WITHHELD,))),
+    ("Pending", situation(OK, fault=FAULT)),
+    ("Pending", situation(OK, standing=standing(limited_by="Handshake"))),
+    ("Pending", situation(OK, standing=standing(limited_by="Handshake", handshake=shake("Refused")))),
+    ("Disabled", situation(OK, standing=standing(limited_by="Disabled", disabled=GONE))),
+    ("CircuitOpen", situation(OK, standing=open_circuit())),
+    ("CircuitOpen", situation(OK, standing=open_circuit(circuit="HalfOpen"))),
+    ("KeyBlocked", situation(OK, parked=blocked())),
+    ("RetryBacklogFull", situation(OK, full=True)),
+    ("DeadLettersFull", situation(OK, counters=refused(seconds_ago=10))),
+    ("Failing", situation(BUSY)),
+    ("Failing", situation(OK, *[BUSY] * 10)),
+    ("Throttled", situation(OK, standing=standing(limited_by="Throttling"))),
+    ("Throttled", situation(OK, standing=standing(limited_by="RetryAfter"))),
+    ("NearlyFull", situation(OK, backlog=FULL_STREAM)),
+    ("Degraded", situation(*PARTLY)),
+    ("Degraded", situation(OK, standing=standing(targets=3, open_targets=1))),
+    ("Degraded", situation(OK, counters=given_up(1))),
+    ("Idle", situation()),
+    ("Healthy", situation(OK)),
+    ("Healthy", situation(OK, BUSY)),
+    ("Healthy", situation(OK, parts=(SUSPENDED, ACTIVE))),
+    ("Healthy", situation(OK, standing=standing())),
+    ("Healthy", situation(*PARTLY, standing=standing(limited_by="SlowStart"))),
+    ("Healthy", situation(OK, counters=refused(seconds_ago=200))),
+    ("Healthy", situation(OK, counters=given_up(3, seconds_ago=320))),
+    ("Healthy", situation(OK, counters=given_up(3, reason="Skipped"))),
+]
 
 
-def situation(
-    *history: Outcome, parts: tuple[PlanPart, ...] = (ACTIVE,), kind: Kind = "WebhookEndpoint", **more: Any
-) -> Situation:
-    counters = more.pop("counters", None) or Counters()
-    for outcome in history:
-        counters.attempted(outcome, attempt=1, ended_at=START, next_attempt_at=None, now=0.0)
-    backlog = more.pop("backlog", Backlog())
-    return Situation(kind=kind, parts=parts, counters=counters, backlog=backlog, at=START, now=0.0, **more)
+@pytest.mark.parametrize(("state", "given"), STATES)
+def test_state(state: DeliveryState, given: Situation) -> None:
+    assert state_of(given) == state
+    assert delivery_status(given).state == state
 
 
-def refused(*, seconds_ago: float) -> Counters:
-    counters = Counters()
-    counters.dead_letters_refused_at = START - timedelta(seconds=seconds_ago)
-    return counters
+def test_every_state_of_the_contract_is_given_and_stands_in_its_order_of_precedence() -> None:
+    assert tuple(state for state, _ in PRECEDENCE) == get_args(DeliveryState)
+    assert {state for state, _ in STATES} == set(get_args(DeliveryState))
+
+
+# What each state needs; all but the first, Healthy and Idle can hold at the same time.
+CAUSES: dict[DeliveryState, dict[str, Any]] = {
+    "Disabled": {"disabled": GONE},
+    "CircuitOpen": {"circuit": "Open"},
+    "KeyBlocked": {"parked": blocked()},
+    "RetryBacklogFull": {"full": True},
+    "DeadLettersFull": {"refused": True},
+    "Failing": {"failing": True},
+    "Throttled": {"limited_by": "Throttling"},
+    "NearlyFull": {"backlog": FULL_STREAM},
+    "Degraded": {"buried": True},
+}
+
+
+@pytest.mark.parametrize(("first", "second"), list(combinations(CAUSES, 2)))
+def test_of_two_states_that_hold_the_one_that_comes_first_is_shown(first: DeliveryState, second: DeliveryState) -> None:
+    given = {**CAUSES[first], **CAUSES[second]}
+    counters = given_up(1) if given.pop("buried", False) else Counters()
+    if given.pop("refused", False):
+        counters.dead_letters_refused_at = START
+    history = [BUSY] if given.pop("failing", False) else [OK]
+    gate = {name: given.pop(name) for name in ("disabled", "circuit", "limited_by") if name in given}
+    assert state_of(situation(*history, counters=counters, standing=standing(**gate), **given)) == first
+
+
+# What each limit makes of an endpoint that is well otherwise.
+LIMITS: dict[LimitedBy, tuple[DeliveryState, dict[str, Any]]] = {
+    "Disabled": ("Disabled", {"disabled": GONE}),
+    "Handshake": ("Pending", {}),
+    "CircuitBreaker": ("CircuitOpen", {"circuit": "Open"}),
+    "RetryAfter": ("Throttled", {}),
+    "Throttling": ("Throttled", {}),
+    "SlowStart": ("Healthy", {}),
+    "RequestsPerSecond": ("Healthy", {}),
+    "MaxInFlight": ("Healthy", {}),
+}
+
+
+@pytest.mark.parametrize("limit", get_args(LimitedBy))
+def test_every_limit_is_shown_with_its_state(limit: LimitedBy) -> None:
+    state, report = LIMITS[limit]
+    status = delivery_status(situation(OK, standing=standing(limited_by=limit, **report)))
+    assert (status.state, status.limited_by) == (state, limit)
 
 
 @pytest.mark.parametrize(
-    ("given", "state", "status", "reason", "message"),
-    [
-        (situation(parts=()), "Pending", "Unknown", "Pending", "the operator has not completed the plan yet"),
-        (situation(parts=(WITHHELD,)), "Pending", "Unknown", "SecretNotFound", 'Secret "crm-signing" is missing'),
-        (
-            situation(parts=(SUSPENDED,), backlog=Backlog(pending=40, unacknowledged=2)),
-            "Suspended",
-            "False",
-            "Suspended",
-            "suspended (spec.suspend); 42 events wait",
-        ),
-        (situation(parts=(SUSPENDED, WITHHELD)), "Suspended", "False", "Suspended", None),
-        (situation(BUSY, parts=(SUSPENDED,)), "Suspended", "False", "Suspended", None),
-        (situation(OK, parts=(SUSPENDED, ACTIVE)), "Healthy", "True", "Delivering", None),
-        (situation(), "Idle", "Unknown", "Idle", "nothing was sent yet"),
-        (situation(OK), "Healthy", "True", "Delivering", "delivering to crm.example.com"),
-        (situation(OK, BUSY), "Healthy", "True", "Delivering", None),
-        (
-            situation(*[BUSY] * 14),
-            "Failing",
-            "False",
-            "HTTPStatus",
-            "503 from crm.example.com (14 in the last minute)",
-        ),
-        (
-            situation(LATE),
-            "Failing",
-            "False",
-            "Timeout",
-            "crm.example.com: no complete answer within 15 s (1 in the last minute)",
-        ),
-        (
-            situation(fault=Fault(reason="BadSigningKey", message="a signing key is no base64")),
-            "Pending",
-            "False",
-            "BadSigningKey",
-            "a signing key is no base64",
-        ),
-        (
-            situation(OK, BUSY, full=True),
-            "RetryBacklogFull",
-            "False",
-            "RetryBacklogFull",
-            "20000 events are in back-off, new ones wait; 503 from crm.example.com (1 in the last minute)",
-        ),
-        (situation(OK, counters=refused(seconds_ago=10)), "Failing", "False", "DeadLettersFull", None),
-        (situation(OK, counters=refused(seconds_ago=200)), "Healthy", "True", "Delivering", None),
-    ],
+    ("minutes", "waiting", "state"), [(4, 0, "Degraded"), (6, 0, "Healthy"), (6, 1, "Degraded"), (600, 1, "Degraded")]
 )
-def test_situation(given: Situation, state: str, status: str, reason: str, message: str | None) -> None:
-    assert state_of(given) == state
-    condition = delivering_condition(given, previous=None)
-    assert (condition.status, condition.reason) == (status, reason)
-    if message is not None:
-        assert condition.message == message
-    assert condition.last_transition_time == START
+def test_failures_of_long_ago_count_only_while_something_waits(minutes: int, waiting: int, state: str) -> None:
+    later = situation(*PARTLY, at=START + timedelta(minutes=minutes), backlog=Backlog(unacknowledged=waiting))
+    assert state_of(later) == state
 
 
-def test_no_message_shows_userinfo_or_query() -> None:
-    for given in (situation(OK), situation(BUSY), situation(LATE), situation(BUSY, full=True)):
-        message = delivering_condition(given, previous=None).message
-        assert not any(secret in message for secret in ("user", "pw", "token"))
-
-
-@pytest.mark.parametrize(("outcome", "moved"), [(OK, True), (LATE, False)])
-def test_transition_time_changes_with_the_status_only(outcome: Outcome, moved: bool) -> None:  # noqa: FBT001
-    earlier = START - timedelta(hours=1)
-    previous = DeliveringCondition(status="False", reason="HTTPStatus", last_transition_time=earlier)
-    condition = delivering_condition(situation(outcome), previous=previous)
-    assert condition.last_transition_time == (START if moved else earlier)
-
-
-def test_condition_names_the_generation_of_its_own_object() -> None:
-    assert delivering_condition(situation(), previous=None).observed_generation == 4
-    assert delivering_condition(situation(kind="Subscription"), previous=None).observed_generation == 1
-
-
-def test_endpoint_has_all_fields_and_a_subscription_those_of_its_schema() -> None:
-    counters = Counters()
-    later = START + timedelta(seconds=5.7)
-    counters.attempted(OK, attempt=1, ended_at=START, next_attempt_at=None, now=0.0)
-    counters.attempted(BUSY, attempt=2, ended_at=START, next_attempt_at=later, now=0.0)
-    backlog = Backlog(pending=1, unacknowledged=2, in_flight=1, oldest_stored_at=START + timedelta(seconds=1.5))
-    endpoint = delivery_status(situation(counters=counters, backlog=backlog))
-    common = {
-        "state": "Healthy",
-        "delivered": 1,
-        "retried": 1,
-        "failedAttempts": 1,
-        "deadLettered": 0,
-        "backlog": 3,
-        "oldestUndeliveredTime": "2026-11-24T10:00:01Z",
-        "lastDeliveryTime": "2026-11-24T10:00:00Z",
-        "lastError": {
-            "reason": "HTTPStatus",
-            "statusCode": 503,
-            "time": "2026-11-24T10:00:00Z",
-            "message": "Service Unavailable",
-        },
-    }
-    more = {
-        "inFlight": 1,
-        "successPercent": 50,
-        "lastAttemptTime": "2026-11-24T10:00:00Z",
-        "nextAttemptTime": "2026-11-24T10:00:05Z",
-        "p50Milliseconds": 11,
-        "p99Milliseconds": 11,
-    }
-    assert endpoint.model_dump(mode="json", by_alias=True, exclude_none=True) == common | more
-    subscription = delivery_status(situation(counters=counters, backlog=backlog, kind="Subscription"))
-    assert subscription.model_dump(mode="json", by_alias=True, exclude_none=True) == common
+@pytest.mark.parametrize(("unacknowledged", "state"), [(19_999, "Healthy"), (20_000, "RetryBacklogFull")])
+def test_a_consumer_that_has_handed_out_all_it_may_is_full(unacknowledged: int, state: DeliveryState) -> None:
+    tracked = Tracked(subscription_key(ACTIVE), part=ACTIVE)
+    tracked.counters.attempted(OK, attempt=1, ended_at=START, next_attempt_at=None, now=0.0)
+    tracked.put_backlog(ACTIVE, backlog=Backlog(unacknowledged=unacknowledged))
+    assert tracked.record(at=START, now=0.0).delivery.state == state
 
 
 def test_backlogs_add_up_and_the_oldest_wins() -> None:
     one = Backlog(pending=1, unacknowledged=2, in_flight=2, oldest_stored_at=START)
-    other = Backlog(pending=10, oldest_stored_at=START - timedelta(hours=1))
+    other = Backlog(pending=10, oldest_stored_at=START - timedelta(hours=1), nearly_full=True)
     total = Backlog.sum_of([one, other, Backlog()])
-    assert (total.events, total.in_flight, total.oldest_stored_at) == (13, 2, START - timedelta(hours=1))
+    assert (total.events, total.in_flight, total.nearly_full) == (13, 2, True)
+    assert total.oldest_stored_at == START - timedelta(hours=1)

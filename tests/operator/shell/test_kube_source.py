@@ -9,10 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jethook_operator.core.resources import Key, Kind, ResourceReader
+from jethook_operator.shell.delivery_watch import DeliveryWatch
 from jethook_operator.shell.kube_kinds import COLLECTIONS
 from jethook_operator.shell.kube_source import KubeSource
 from jethook_operator.shell.provider import Intake
 from jethook_operator.shell.store import ResourceStore
+from tests.fakes.surroundings import RecordingEvents, endpoint, endpoint_key
 
 KIND: Kind = "DispatcherPool"
 NAMESPACE = "jethook-system"
@@ -39,8 +41,10 @@ class Bench:
     def __init__(self) -> None:
         self.store = ResourceStore(operator_namespace=NAMESPACE)
         self.told: list[Key] = []
+        self.events = RecordingEvents()
         intake = Intake(self.store, affected=itself, notify=self.told.append)
-        self.source = KubeSource(intake, operator_namespace=NAMESPACE)
+        self.deliveries = DeliveryWatch(self.events)
+        self.source = KubeSource(intake, operator_namespace=NAMESPACE, deliveries=self.deliveries)
 
     def versions(self) -> dict[str, str]:
         keys = self.store.keys(KIND)
@@ -125,6 +129,33 @@ def test_the_uid_of_a_namespace_is_asked_for_again_when_a_namesake_comes() -> No
     assert bench.store.knows_namespace(NAMESPACE)
     bench.source.seen(KIND, pool(version=5, uid="new"))
     assert not bench.store.knows_namespace(NAMESPACE)
+
+
+def crm(version: int, *, state: str, uid: str = "u", generation: int = 1) -> dict[str, Any]:
+    shown = endpoint()
+    shown["metadata"] |= {"resourceVersion": str(version), "uid": uid, "generation": generation}
+    return {**shown, "status": {"delivery": {"state": state}}}
+
+
+def test_a_status_alone_asks_for_no_reconcile_and_a_turn_in_it_is_told_by_an_event() -> None:
+    bench = Bench()
+    bench.source.listed("WebhookEndpoint", [crm(1, state="Healthy")], version="2")
+    bench.source.seen("WebhookEndpoint", crm(3, state="CircuitOpen"))
+    bench.source.seen("WebhookEndpoint", crm(2, state="Healthy"))  # late, and out of date
+    bench.source.listed("WebhookEndpoint", [crm(4, state="Healthy")], version="5")
+    assert bench.told == [endpoint_key()]
+    assert bench.events.reasons(endpoint_key()) == ["CircuitOpened", "CircuitClosed"]
+    bench.source.seen("WebhookEndpoint", crm(6, state="Healthy", generation=2))
+    assert bench.told == [endpoint_key()] * 2
+
+
+def test_a_list_at_the_start_tells_of_nothing_and_a_removed_object_is_forgotten() -> None:
+    bench = Bench()
+    bench.source.listed("WebhookEndpoint", [crm(1, state="Disabled")], version="2")
+    assert bench.events.recorded == []
+    assert len(bench.deliveries) == 1
+    bench.source.gone("WebhookEndpoint", crm(3, state="Disabled"))
+    assert len(bench.deliveries) == 0
 
 
 HISTORY = [("seen", 1), ("seen", 2), ("gone", 3), ("seen", 4), ("seen", 5), ("gone", 6), ("seen", 7)]
