@@ -10,9 +10,11 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import nats.errors
 from nats.aio.client import Client
+from nats.aio.msg import Msg
 
 from jethook_contract.errors import Unavailable
 
@@ -50,7 +52,26 @@ class ConnectionHooks:
 
 
 class _Client(Client):
-    """Read on after a message whose header block is malformed: nats-py 2.16 ends its read loop for good there."""
+    """Mend two faults of nats-py 2.16.
+
+    It ends its read loop for good at a message whose header block is malformed; here that message has no headers. And a
+    cancellation that meets the answer to a request is lost, since `wait_for` of Python 3.11 gives the answer instead:
+    a task that was told to end would go on, and a process never end.
+    """
+
+    async def request(self, *args: Any, **options: Any) -> Msg:
+        """Ask and wait for the answer, as nats-py does."""
+        task = asyncio.current_task()
+        before = task.cancelling() if task else 0
+        try:
+            answer = await super().request(*args, **options)
+        except Exception as exc:
+            if task is not None and task.cancelling() > before:
+                raise asyncio.CancelledError from exc
+            raise
+        if task is not None and task.cancelling() > before:
+            raise asyncio.CancelledError
+        return answer
 
     async def _process_headers(self, headers: bytes) -> dict[str, str] | None:
         try:

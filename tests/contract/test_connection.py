@@ -1,8 +1,10 @@
 """The one place that connects to NATS: patient, and silent about what a URL holds."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 import pytest
+from nats.aio.msg import Msg
 
 from jethook_contract.connection import ConnectionHooks, ConnectionSettings, connect, connect_patiently
 from jethook_contract.errors import Unavailable
@@ -48,3 +50,37 @@ def _setter(event: asyncio.Event):  # noqa: ANN202 -- a hook
         event.set()
 
     return hook
+
+
+async def test_a_cancellation_that_meets_an_answer_is_not_lost(
+    nats_server: NatsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = await connect(ConnectionSettings(servers=(nats_server.url,)), hooks=ConnectionHooks())
+    try:
+        asked = asyncio.Event()
+        await client.subscribe("questions", cb=_answer_after(asked))
+
+        async def lossy(awaited: asyncio.Future[object], timeout: float) -> object:  # noqa: ASYNC109 -- its signature
+            try:
+                return await asyncio.shield(awaited)
+            except asyncio.CancelledError:
+                return await awaited
+
+        monkeypatch.setattr("nats.aio.client.asyncio.wait_for", lossy)
+        task = asyncio.create_task(client.request("questions", b"?", timeout=5))
+        await asked.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    finally:
+        monkeypatch.undo()
+        await client.close()
+
+
+def _answer_after(asked: asyncio.Event) -> Callable[[Msg], Awaitable[None]]:
+    async def answer(message: Msg) -> None:
+        asked.set()
+        await asyncio.sleep(0.05)
+        await message.respond(b"!")
+
+    return answer
