@@ -1,9 +1,16 @@
-"""The record of one delivery attempt, published in batches on `jethook.attempts.<namespace>`."""
+"""The record of one delivery attempt, published in batches on `jethook.attempts.<namespace>`.
+
+Readers decode an `AttemptBatch`. A dispatcher makes thousands of records a second, of values that it has checked
+already: it writes `AttemptLine`s, the same JSON at a third of the time.
+"""
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Literal, TypedDict
 
+import orjson
 from pydantic import AwareDatetime
 
 from jethook_contract.record import Record
@@ -44,3 +51,34 @@ class AttemptBatch(Record):
 
     version: Literal[1] = 1
     attempts: tuple[AttemptRecord, ...]
+
+
+AttemptLine = TypedDict(  # noqa: UP013 -- the names are those of the JSON
+    "AttemptLine",
+    {
+        "version": Literal[1],
+        "attemptId": str,
+        "namespace": str,
+        "endpoint": str,
+        "subscription": str,
+        "eventId": str,
+        "eventSource": str,
+        "eventType": str,
+        "webhookId": str,
+        "streamSequence": int,
+        "attempt": int,
+        "startedAt": datetime,
+        "durationMilliseconds": int,
+        "result": Result,
+        "statusCode": int,
+        "errorReason": str,
+        "errorMessage": str,
+        "answerExcerpt": str,
+    },
+)
+"""An `AttemptRecord` as it is written, field for field; `startedAt` is in UTC."""
+
+
+def encode_lines(lines: Sequence[AttemptLine]) -> bytes:
+    """Write what `AttemptBatch.decode` reads."""
+    return orjson.dumps({"version": 1, "attempts": lines}, option=orjson.OPT_UTC_Z)

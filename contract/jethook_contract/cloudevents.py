@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 import orjson
@@ -17,7 +17,16 @@ import orjson
 from jethook_contract.attributes import MAX_ATTRIBUTES, shown
 from jethook_contract.cloudevents_http import parse_binary, to_binary
 from jethook_contract.errors import Invalid
-from jethook_contract.event import CORE, MAX_EVENT_BYTES, REQUIRED, CloudEvent, Scalar, is_json, too_large
+from jethook_contract.event import (
+    CORE,
+    MAX_EVENT_BYTES,
+    REQUIRED,
+    CloudEvent,
+    DataForm,
+    Scalar,
+    is_json,
+    too_large,
+)
 from jethook_contract.json_text import check_json, read_array, read_object, read_string, read_usual_object
 
 __all__ = [
@@ -95,18 +104,22 @@ def _read_event(text: str) -> CloudEvent:
     attributes, data, octets = _read_members(text)
     core: dict[str, Any] = {}
     extensions: dict[str, Scalar] = {}
-    for name, value in attributes.items():
-        if value is not None:
-            (core if name in CORE else extensions)[name] = value
+    if attributes.keys() <= CORE and None not in attributes.values():
+        core = attributes
+    else:
+        for name, value in attributes.items():
+            if value is not None:
+                (core if name in CORE else extensions)[name] = value
     for name in REQUIRED:
         if name not in core:
             raise Invalid("MissingAttribute", f"attribute {name}: it is missing; every CloudEvent has one")
     if extensions:
         core["extensions"] = extensions
-    return CloudEvent(**core, **_read_data(data, octets, datacontenttype=core.get("datacontenttype")))
+    content, form = _read_data(data, octets, datacontenttype=core.get("datacontenttype"))
+    return CloudEvent(data=content, data_form=form, **core)
 
 
-def _read_members(text: str) -> tuple[Mapping[str, Any], str | None, str | None]:
+def _read_members(text: str) -> tuple[dict[str, Any], str | None, str | None]:
     usual = read_usual_object(text, last="data")
     if usual is not None and len(usual[0]) < MAX_ATTRIBUTES and "data_base64" not in usual[0]:
         return *usual, None
@@ -115,16 +128,16 @@ def _read_members(text: str) -> tuple[Mapping[str, Any], str | None, str | None]
     return {name: _read_value(name, raw) for name, raw in members.items()}, data, octets
 
 
-def _read_data(data: str | None, octets: str | None, *, datacontenttype: str | None) -> dict[str, Any]:
-    if octets not in (None, "null"):
+def _read_data(data: str | None, octets: str | None, *, datacontenttype: str | None) -> tuple[bytes | None, DataForm]:
+    if octets is not None and octets != "null":
         if data is not None:
             raise Invalid("BadData", "the event has both data and data_base64; leave one out")
-        return {"data": _read_octets(octets), "data_form": "Octets"}
+        return _read_octets(octets), "Octets"
     if data is None:
-        return {}
+        return None, "JSON"
     if data.startswith('"') and not is_json(datacontenttype):
-        return {"data": read_string(data).encode(), "data_form": "Text"}
-    return {"data": data.encode()}
+        return read_string(data).encode(), "Text"
+    return data.encode(), "JSON"
 
 
 def _read_value(name: str, raw: str) -> Scalar | None:

@@ -70,12 +70,19 @@ def read_usual_object(text: str, *, last: str) -> tuple[dict[str, object], str] 
     Usual is: the member named `last` comes last, before it are scalars only, without escaped quotes. Gives the decoded
     members before it and the text of its value; None for everything else, valid or not.
     """
-    start = text.find(f'"{last}"')
-    colon = _COLON.match(text, start + len(last) + 2) if start > 0 else None
+    start = text.find(f'"{last}":')  # nearly always without a space
+    if start > 0:
+        begin = start + len(last) + 3
+    else:
+        start = text.find(f'"{last}"')
+        colon = _COLON.match(text, start + len(last) + 2) if start > 0 else None
+        if colon is None:
+            return None
+        begin = colon.end()
     head = text[:start].rstrip(_SPACE)
-    if colon is None or head[-1:] != ",":
+    if head[-1:] != ",":
         return None
-    rest = text[colon.end() :].rstrip(_SPACE)
+    rest = text[begin:].strip(_SPACE)
     value = rest[:-1].rstrip(_SPACE)
     try:
         members: dict[str, object] = orjson.loads(head[:-1] + "}")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import NamedTuple
 
 from jethook_contract.cloudevents import STRUCTURED_CONTENT_TYPE, CloudEvent, to_binary, to_structured
 from jethook_contract.plan import Format
@@ -13,12 +13,14 @@ Headers = tuple[tuple[str, str], ...]
 _STRUCTURED: Headers = (("content-type", STRUCTURED_CONTENT_TYPE),)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rendered:
+class Rendered(NamedTuple):
     """What is sent: `headers` in order, names in lower case, the content type among them; `body` as it is signed."""
 
     headers: Headers
-    body: bytes = field(repr=False)
+    body: bytes
+
+    def __repr__(self) -> str:
+        return f"Rendered(headers={self.headers!r}, body of {len(self.body)} bytes)"
 
 
 def render(event: CloudEvent, *, output_format: Format) -> Rendered:
@@ -43,4 +45,4 @@ def webhook_id(event: CloudEvent, *, namespace: str, subscription: str) -> str:
     A hash of namespace, subscription, source and id; none of them can hold the NUL that separates them.
     """
     parts = f"{namespace}\0{subscription}\0{event.source}\0{event.id}"
-    return "msg_" + hashlib.blake2b(parts.encode(), digest_size=16).hexdigest()
+    return "msg_" + blake2b(parts.encode(), digest_size=16).hexdigest()

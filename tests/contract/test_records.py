@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from jethook_contract.attempt import AttemptBatch, AttemptRecord
+from jethook_contract.attempt import AttemptBatch, AttemptLine, AttemptRecord, encode_lines
 from jethook_contract.errors import Invalid
+from jethook_contract.gate import CircuitRecord, GateRecord
 from jethook_contract.members import SHARD_COUNT, ClaimRecord, LeaseRecord, shard_of
 from jethook_contract.plan import ObjectId, PlanPart, PoolPlan, RetiredType, Target
 from jethook_contract.record import Record
@@ -49,6 +50,7 @@ RECORDS: list[Record] = [
             ),
         )
     ),
+    GateRecord(uid="u", circuits=(CircuitRecord(target="a", closed_until=TIME, pause_seconds=30),)),
     StatusRecord(
         kind="WebhookEndpoint",
         namespace="shop",
@@ -75,3 +77,31 @@ def test_every_shard_is_within_range_and_endpoints_spread_over_them() -> None:
     shards = {shard_of("shop", f"endpoint-{n}") for n in range(5_000)}
     assert shards == set(range(SHARD_COUNT))
     assert shard_of("shop", "crm") == shard_of("shop", "crm")
+
+
+def test_lines_of_a_dispatcher_read_as_attempt_records() -> None:
+    lines: list[AttemptLine] = [
+        {
+            "version": 1,
+            "attemptId": "01J",
+            "namespace": "shop",
+            "endpoint": "crm",
+            "subscription": "orders",
+            "eventId": "e-\u00fc",
+            "eventSource": "/s",
+            "eventType": "t",
+            "webhookId": "msg_1",
+            "streamSequence": 2**53 + 1,
+            "attempt": 2,
+            "startedAt": TIME,
+            "durationMilliseconds": 3,
+            "result": "Failed",
+            "statusCode": 503,
+            "errorReason": "HTTPStatus",
+            "errorMessage": "Service Unavailable",
+            "answerExcerpt": '"busy"',
+        }
+    ]
+    (record,) = AttemptBatch.decode(encode_lines(lines)).attempts
+    assert record.model_dump(by_alias=True) == lines[0]
+    assert set(AttemptLine.__annotations__) == set(AttemptRecord.model_validate(record).model_dump(by_alias=True))

@@ -6,7 +6,7 @@ longer form that puts a domain and an account hash behind `$JS.ACK`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from jethook_contract.errors import Bug
 
@@ -16,8 +16,7 @@ _LONG_TOKENS = 11
 _LONG_OFFSET = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Handed:
+class Handed(NamedTuple):
     """One hand-out of a message.
 
     `sequence`: in the stream. `deliveries`: how often the server has handed it out, this time included; it counts

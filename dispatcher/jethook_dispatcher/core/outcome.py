@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
+from typing import NamedTuple
 
 from jethook_dispatcher.core.answers import (
     DELIVERY_HEADER,
@@ -33,8 +34,7 @@ _FIRST_REDIRECT = 300
 _FIRST_FAULT = 400
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class Outcome(NamedTuple):
     """Say how one attempt ended.
 
     `kind`: `Delivered`; `Retry` (whether there is another attempt is `core/retry.py`'s to say); `Abort`, the receiver

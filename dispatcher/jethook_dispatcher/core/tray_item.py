@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from jethook_contract.event import CloudEvent
 
@@ -41,8 +42,7 @@ class Item:
         return f"Item(sequence={self.sequence}, attempts={self.attempts}, size={self.size})"
 
 
-@dataclass(frozen=True, slots=True)
-class Parcel:
+class Parcel(NamedTuple):
     """What one attempt carries.
 
     `items`: all that the attempt answers for, ascending by sequence. `sent`: those whose events are in the request.

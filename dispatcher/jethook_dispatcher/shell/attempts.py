@@ -14,7 +14,7 @@ from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 from nats.js.errors import Error as JetStreamError
 
-from jethook_contract.attempt import AttemptBatch, AttemptRecord
+from jethook_contract.attempt import AttemptLine, encode_lines
 from jethook_contract.names import ATTEMPTS_STREAM
 from jethook_contract.subjects import attempts_subject
 
@@ -30,16 +30,17 @@ _log = structlog.get_logger(__name__)
 class AttemptLog:
     """Collect records and publish them each second, or sooner when a batch is full.
 
-    `dropped` counts the records that were lost to a full buffer or a failed publish.
+    `dropped` counts the records that were lost to a full buffer or a failed publish; `batches` and `records` what was
+    stored.
     """
 
     def __init__(self, jetstream: JetStreamContext) -> None:
-        self.dropped = 0
+        self.dropped = self.batches = self.records = 0
         self._jetstream = jetstream
-        self._buffer: deque[AttemptRecord] = deque()
+        self._buffer: deque[AttemptLine] = deque()
         self._full = asyncio.Event()
 
-    def add(self, record: AttemptRecord) -> None:
+    def add(self, record: AttemptLine) -> None:
         """Take one record; returns at once."""
         if len(self._buffer) >= MAX_BUFFERED_RECORDS:
             self._buffer.popleft()
@@ -62,14 +63,14 @@ class AttemptLog:
     async def flush(self) -> None:
         """Publish all that is there now, one batch after the other."""
         records, self._buffer = self._buffer, deque()
-        by_namespace: dict[str, list[AttemptRecord]] = {}
+        by_namespace: dict[str, list[AttemptLine]] = {}
         for record in records:
-            by_namespace.setdefault(record.namespace, []).append(record)
+            by_namespace.setdefault(record["namespace"], []).append(record)
         for namespace, of_namespace in by_namespace.items():
             for start in range(0, len(of_namespace), BATCH_RECORDS):
                 await self._publish(namespace, records=of_namespace[start : start + BATCH_RECORDS])
 
-    async def _publish(self, namespace: str, *, records: Sequence[AttemptRecord]) -> None:
+    async def _publish(self, namespace: str, *, records: Sequence[AttemptLine]) -> None:
         for count, data in _encoded(records):
             try:
                 await self._jetstream.publish(
@@ -79,10 +80,13 @@ class AttemptLog:
                 self.dropped += count
                 error = getattr(exc, "description", None) or type(exc).__name__
                 _log.warning("attempts not stored", namespace=namespace, records=count, error=error)
+            else:
+                self.batches += 1
+                self.records += count
 
 
-def _encoded(records: Sequence[AttemptRecord]) -> Iterator[tuple[int, bytes]]:
-    data = AttemptBatch(attempts=tuple(records)).encode()
+def _encoded(records: Sequence[AttemptLine]) -> Iterator[tuple[int, bytes]]:
+    data = encode_lines(records)
     if len(data) <= MAX_BATCH_BYTES or len(records) == 1:
         yield len(records), data
         return

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from jethook_contract.plan import PlanPart
 from jethook_dispatcher.core.outcome import Outcome
 from jethook_dispatcher.core.standing import ParkedKeys, Standing
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AttemptReport:
+class AttemptReport(NamedTuple):
     """One attempt that has ended.
 
     `attempt` counts from 1. `next_attempt_at`: when the event is tried again, None when it is not. `events`: for how
