@@ -5,7 +5,8 @@ VENV := .venv
 PY := $(VENV)/bin/python
 READY := $(VENV)/.ready
 PACKAGES := jethook_contract jethook_processing jethook_operator jethook_dispatcher jethook_gateway jethook_storage jethook_cli
-LAYERS ?= unit component api
+
+WORKERS ?= 3
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo demo-kubernetes test check format generate verify bench lock tools clean chaos e2e scale
@@ -29,9 +30,9 @@ demo: $(READY) ## standalone: 100 events to a healthy, a flaky and a broken endp
 demo-kubernetes: $(READY) tools ## the same on a real Kubernetes API server, with two dispatchers and least privilege
 	@$(PY) -m hack.demo kubernetes
 
-test: $(READY) ## all layers: unit, component (nats-server, HTTP), api (kube-apiserver)
+test: $(READY) ## all layers: unit, component (nats-server, HTTP), api (kube-apiserver); WORKERS=n files at a time
 	@$(PY) -m hack.tools --optional kube-apiserver etcd kubectl
-	$(PY) -m pytest $(PYTEST_ARGS)
+	$(PY) -m pytest --numprocesses $(WORKERS) --dist loadfile $(PYTEST_ARGS)
 
 check: $(READY) ## format, lint, types, import contracts, generated files current
 	$(VENV)/bin/ruff format --check .

@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from jethook_cli import operator_options, options
+from jethook_cli import monitoring_options, operator_options, options
 from jethook_contract.connection import ConnectionSettings
 from jethook_contract.errors import Invalid
 from jethook_contract.names import DEFAULT_POOL
@@ -48,6 +48,7 @@ def operator(
     stream_replicas: operator_options.StreamReplicas = 1,
     resync_seconds: operator_options.ResyncSeconds = 600,
     workers: operator_options.Workers = 8,
+    metrics: monitoring_options.Metrics = None,
     nats: options.NatsUrls = None,
     nats_credentials: options.NatsCredentials = None,
     kubeconfig: options.Kubeconfig = None,
@@ -73,6 +74,7 @@ def operator(
         stream_replicas=stream_replicas,
         resync_seconds=float(resync_seconds),
         workers=workers,
+        metrics=monitoring_options.address(metrics),
         kubeconfig=kubeconfig,
         context=context,
     )
@@ -95,6 +97,16 @@ def dispatcher(
         bool, typer.Option("--kubernetes", help="Write delivery status onto the resources of the cluster too.")
     ] = False,
     drain_seconds: Annotated[int, typer.Option(min=1, help="Bound on finishing what is in flight at the end.")] = 25,
+    tracing: Annotated[
+        bool,
+        typer.Option(
+            "--tracing",
+            envvar="JETHOOK_TRACING",
+            help="Export a span of each attempt, as the standard OTEL_ variables say; needs the extra `tracing`.",
+        ),
+    ] = False,
+    metrics: monitoring_options.Metrics = None,
+    metrics_endpoints: monitoring_options.MetricsEndpoints = 1_000,
     nats: options.NatsUrls = None,
     nats_credentials: options.NatsCredentials = None,
     kubeconfig: options.Kubeconfig = None,
@@ -114,6 +126,9 @@ def dispatcher(
         kubeconfig=kubeconfig,
         context=context,
         drain_seconds=float(drain_seconds),
+        tracing=tracing,
+        metrics=monitoring_options.address(metrics),
+        metrics_endpoints=metrics_endpoints,
     )
     raise typer.Exit(_run(lambda stop: run(settings, stop=stop)))
 

@@ -23,6 +23,7 @@ from jethook_contract.cloudevents import CloudEvent, parse_structured, to_struct
 from jethook_contract.connection import ConnectionHooks, ConnectionSettings, connect, disconnect
 from jethook_contract.errors import Invalid, Unavailable
 from jethook_contract.subjects import events_subject
+from jethook_contract.tracing import TRACEPARENT, parse_trace
 
 _IN_FLIGHT = 64
 _ACK_TIMEOUT_SECONDS = 5.0
@@ -32,13 +33,14 @@ _STREAM_FULL = 10077
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """What the options say of the events to send; `data` is JSON text."""
+    """What the options say of the events to send; `data` is JSON text, `traceparent` None for no trace."""
 
     namespace: str
     event_type: str
     source: str
     subject: str | None
     data: str
+    traceparent: str | None = None
 
 
 def publish(
@@ -49,6 +51,9 @@ def publish(
     ] = None,
     source: Annotated[str, typer.Option(help="CloudEvents source.")] = "/jethook/publish",
     subject: Annotated[str | None, typer.Option(help="CloudEvents subject.")] = None,
+    traceparent: Annotated[
+        str | None, typer.Option(help="The trace that the events belong to (W3C Trace Context), as their extension.")
+    ] = None,
     count: Annotated[
         int, typer.Option(min=1, max=1_000_000, help="How many events to send, each with its own id.")
     ] = 1,
@@ -67,6 +72,7 @@ def publish(
         source=source,
         subject=subject,
         data=_read(data_file) if data_file else data,
+        traceparent=_traceparent(traceparent),
     )
     asyncio.run(send(draft, count=count, settings=options.nats_settings(nats, standalone, nats_credentials)))
 
@@ -137,6 +143,19 @@ def message_id(event: CloudEvent) -> str:
     return blake2b(f"{event.source}\0{event.id}".encode(), digest_size=16).hexdigest()
 
 
+def _traceparent(value: str | None) -> str | None:
+    """Check what was typed: a dispatcher would ignore a mistake in silence."""
+    if value is None:
+        return None
+    trace = parse_trace(value)
+    if trace is None:
+        raise Invalid(
+            "BadTraceparent",
+            "--traceparent: it is not valid; write 00-<trace id>-<span id>-01 with 32 and 16 digits of 0-9 and a-f",
+        )
+    return trace.traceparent
+
+
 def _read(path: Path) -> str:
     """Read data, bounded: what is over the bound of an event is refused by its size later on."""
     try:
@@ -159,6 +178,8 @@ def _event(draft: Draft) -> CloudEvent:
     }
     if draft.subject is not None:
         envelope["subject"] = draft.subject
+    if draft.traceparent is not None:
+        envelope[TRACEPARENT] = draft.traceparent
     head = json.dumps(envelope, separators=(",", ":"))
     return parse_structured(b'%b,"data":%b}' % (head[:-1].encode(), _json(draft.data)))
 

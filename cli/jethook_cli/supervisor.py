@@ -94,6 +94,7 @@ class Supervisor:
 
     async def _spawn(self, name: str, url: str, *arguments: str) -> None:
         environment = {**os.environ, "JETHOOK_NATS_URL": url}
+        environment.pop("JETHOOK_METRICS", None)  # one port cannot serve several children
         if self._settings.nats_credentials:
             environment["JETHOOK_NATS_CREDENTIALS"] = str(self._settings.nats_credentials)
         process = await asyncio.create_subprocess_exec(

@@ -12,7 +12,12 @@ from jethook_operator.api.columns import Column
 
 _GAP = "   "
 _STEP = re.compile(r"\.([A-Za-z0-9]+)|\[\?\(@\.(\w+)\s*==\s*[\"'](\w+)[\"']\)\]")
-_STYLES = {"False": "red", "Failing": "red", "Suspended": "yellow", "Pending": "yellow", "Healthy": "green"}
+_STYLES = {
+    **dict.fromkeys(("False", "Failing", "Disabled", "CircuitOpen", "KeyBlocked"), "red"),
+    **dict.fromkeys(("RetryBacklogFull", "DeadLettersFull"), "red"),
+    **dict.fromkeys(("Suspended", "Pending", "Degraded", "Throttled", "NearlyFull"), "yellow"),
+    "Healthy": "green",
+}
 _UNITS = ((86400, "d"), (3600, "h"), (60, "m"), (1, "s"))
 
 

@@ -119,7 +119,7 @@ async def test_what_an_endpoint_refused_reaches_it_once_it_takes_them(
             "dead-letters",
             "redrive",
             "--where",
-            f'deadletter.attempts == 1 && event.type == "{EVENT_TYPE}"',
+            f'deadletter.statusCode == 500 && deadletter.attempts == 1 && event.type == "{EVENT_TYPE}"',
             "--reason",
             "AttemptsExhausted",
             "-y",

@@ -116,7 +116,7 @@ class Deliverer:
             headers=request.headers if token is None else (*request.headers, _bearer(token)),
             timeout=_timeout(request.timeout_seconds if token is None else _left(request, started=started)),
             allow_redirects=False,
-            ssl=True if request.tls is None else self._beside.contexts.of_receiver(request.tls),
+            ssl=True if request.tls is None else await self._beside.contexts.of_receiver(request.tls),
         )
         try:
             body = await _beginning(response)

@@ -8,7 +8,7 @@ what becomes of the messages in hand when the grant ends is rule 4 of the owners
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import structlog
 from nats.aio.msg import Msg
@@ -22,6 +22,7 @@ from jethook_dispatcher.shell.lane_gate import LaneGate
 from jethook_dispatcher.shell.lane_grant import Grant
 from jethook_dispatcher.shell.lane_intake import Intake
 from jethook_dispatcher.shell.lane_parked import skip_parked, tell_parked
+from jethook_dispatcher.shell.lane_rest import all_rest
 from jethook_dispatcher.shell.lane_services import LaneServices
 from jethook_dispatcher.shell.lane_source import Source
 from jethook_dispatcher.shell.lane_workers import Workers
@@ -33,18 +34,19 @@ _log = structlog.get_logger(__name__)
 
 
 class Lane:
-    """Deliver to one endpoint."""
+    """Deliver to one endpoint; `stirred` is called when a consumer has sent something, so that ticks are due again."""
 
-    def __init__(self, services: LaneServices, *, namespace: str, endpoint: str) -> None:
+    def __init__(self, services: LaneServices, *, namespace: str, endpoint: str, stirred: Callable[[], None]) -> None:
         self._services = services
+        self._stirred = stirred
         self._sources: dict[str, Source] = {}
         self._grant: Grant | None = None
         self._draining = False
         self._active = 0
         self._loading: set[str] = set()
-        self._intake = Intake(services)
         self._gate = LaneGate(services, namespace=namespace, endpoint=endpoint)
         self._workers = Workers(services, may_work=self._may_work, refill=self._refill, ended=self._ended)
+        self._intake = Intake(services, placed=self._workers.advance)
 
     @property
     def sources(self) -> Iterable[Source]:
@@ -66,6 +68,13 @@ class Lane:
         """Tell whether the lane may work."""
         return self._grant is not None and not self._draining
 
+    def at_rest(self, *, now: float) -> bool:
+        """Tell whether a tick would find nothing to do."""
+        if self.empty or self._workers.running:
+            return False
+        rests = not self.granted or self._gate.rests(begun=self._workers.begun)
+        return rests and all_rest(self._sources.values(), granted=self.granted, now=now)
+
     async def put(self, part: PlanPart, *, secrets: PlanSecrets) -> None:
         """Serve a part, or another version of it; raises Invalid for one that cannot be sent."""
         source = self._sources.get(part.subscription.name)
@@ -81,7 +90,7 @@ class Lane:
             source.reshape(part)
             source.update(part, secrets=secrets)
         self._gate.put(part, form=source.form)
-        self._workers.gate = self._gate.gate
+        self._workers.serve(self._gate.gate)
         self._count_active()
         if source.form is None:
             await self._quiet(source)
@@ -103,7 +112,7 @@ class Lane:
         """Begin to work."""
         self._grant, self._draining = grant, False
         self._gate.gain(grant)
-        self._workers.gate = self._gate.gate
+        self._workers.serve(self._gate.gate)
         for source in self._sources.values():
             source.counts, source.gathered = None, False
             self._open(source)
@@ -197,6 +206,7 @@ class Lane:
             clock=self._services.clock,
             on_message=on_message,
             on_room=on_room,
+            on_heard=self._stirred,
         )
 
     def _open(self, source: Source) -> None:
@@ -281,4 +291,5 @@ class Lane:
     async def _give_back(self, source: Source) -> None:
         for held in source.drop_waiting():
             if held.grant.holds():
+                source.excuse(held)
                 await self._services.acks.nak(held)

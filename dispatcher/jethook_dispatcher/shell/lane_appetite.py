@@ -26,7 +26,7 @@ def wanted(source: Source, *, gate: Gate, running: int, subscriptions: int, now:
     most = worth_having(ahead, free_places=free_places, subscriptions=subscriptions)
     # Whatever its keys: what an ordered source has yet to gather may be behind any number of others.
     room = MAX_IN_HAND - len(source.holding) if source.gathering else source.tray.room(ahead=most)
-    free = room - source.puller.asked
+    free = room - source.puller.asked - len(source.unread)
     worth = threshold(ahead, subscriptions=subscriptions)
     if source.plain:
         source.enough = share(ahead, subscriptions=subscriptions) - worth

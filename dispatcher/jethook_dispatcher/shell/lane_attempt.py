@@ -60,6 +60,7 @@ class AttemptRunner:
         if isinstance(outcome, NotStarted):
             await self._give_back(work)
             return None
+        work.outcome = outcome
         if outcome.kind == "Delivered":
             await self._succeed(work, subject=subject, outcome=outcome)
         elif not work.held[0].grant.holds():
@@ -90,6 +91,8 @@ class AttemptRunner:
         if not stored:
             self.reporter.dead_letter_refused(source.part, at=self.clock.now())
             if not stays:
+                if source.counts is not None:
+                    source.counts.clear(held.handed.sequence, deliveries=held.handed.deliveries)
                 await self.acks.nak(held, delay_seconds=REFUSED_DELAY_SECONDS)
             return False
         await self.acks.terminate(held, reason=death.reason)
@@ -198,6 +201,7 @@ class AttemptRunner:
             return
         for held in work.held:
             if held.grant.holds():  # without a word it would lie until ack_wait
+                work.source.excuse(held)
                 await self.acks.nak(held)
 
     def _age_seconds(self, held: Held) -> float:

@@ -11,6 +11,7 @@ from jethook_contract.errors import Unavailable
 from jethook_contract.gate import GateRecord
 from jethook_contract.plan import PlanPart
 from jethook_dispatcher.core.gate import Gate
+from jethook_dispatcher.core.gate_record import circuit_memories, circuit_records, say_the_same
 from jethook_dispatcher.core.request import RequestForm
 from jethook_dispatcher.core.standing import Standing
 from jethook_dispatcher.shell.lane_grant import Grant
@@ -51,6 +52,10 @@ class LaneGate:
         if told is None or told.report.limited_by is not None or told.report.circuit != "Closed":
             return False
         return told.report.open_targets == 0 and self._stored is None
+
+    def rests(self, *, begun: int) -> bool:
+        """Tell whether a tick would find nothing to look at; `begun` as there."""
+        return self.gate is None or not self.loaded or (begun == self._seen and self._at_rest)
 
     def put(self, part: PlanPart, *, form: RequestForm | None) -> None:
         """Follow the endpoint's spec; a changed one, or another `resume`, takes up again what the receiver ended."""
@@ -122,7 +127,7 @@ class LaneGate:
         record = self._record()
         if record is None or self._grant is None or not self._grant.holds():
             return
-        if self._stored is not None and _essence(record) == _essence(self._stored):
+        if self._stored is not None and say_the_same(record, self._stored, at=self._services.clock.now()):
             return
         before, self._stored = self._stored, record
         try:
@@ -133,7 +138,8 @@ class LaneGate:
 
     def _standing(self, gate: Gate) -> Standing:
         report = gate.report(now=self._services.clock.monotonic())
-        seconds = report.next_probe_in_seconds
+        # Half-open the probe is due or under way: its moment would only move with the clock.
+        seconds = report.next_probe_in_seconds if report.circuit != "HalfOpen" else None
         at = None if seconds is None else self._services.clock.now() + timedelta(seconds=seconds)
         # Rounded, and the moving figure left out, so that an unchanged gate reads equal a second later.
         rounded = None if at is None else (at + timedelta(milliseconds=500)).replace(microsecond=0)
@@ -147,45 +153,29 @@ class LaneGate:
             return None
         now = self._services.clock.monotonic()
         memory, disabled = gate.memory(now=now), gate.report(now=now).disabled
-        if memory is None and disabled is None and self._stored is None:
+        if not memory and disabled is None and self._stored is None:
             return None  # nothing to remember, and nothing to forget
-        until = None if memory is None else self._services.clock.now() + timedelta(seconds=memory[0])
         return GateRecord(
             uid=part.endpoint.uid,
             generation=part.endpoint.generation,
             resume=part.target.resume,
             disabled_reason=disabled.reason if disabled else "",
             disabled_message=disabled.message if disabled else "",
-            closed_until=until,
-            pause_seconds=memory[1] if memory else 0,
+            circuits=circuit_records(memory, at=self._services.clock.now()),
         )
 
     def _restore(self, record: GateRecord | None) -> None:
         gate, part = self.gate, self._part
-        if record is None or gate is None or part is None or record.uid != part.endpoint.uid:
+        target = None if part is None else part.target
+        if record is None or gate is None or part is None or target is None or record.uid != part.endpoint.uid:
             return
         self._stored = record
-        now = self._services.clock.monotonic()
-        resume = part.target.resume if part.target else ""
-        same = (record.generation, record.resume) == (part.endpoint.generation, resume)
+        same = (record.generation, record.resume) == (part.endpoint.generation, target.resume)
         if record.disabled_reason and same:
             gate.disable(reason=record.disabled_reason, message=record.disabled_message)
-        if record.closed_until is not None:
-            seconds = (record.closed_until - self._services.clock.now()).total_seconds()
-            gate.restore(open_seconds=max(0.0, seconds), pause_seconds=record.pause_seconds, now=now)
+        memories = circuit_memories(record, target=target, at=self._services.clock.now())
+        gate.restore(memories, now=self._services.clock.monotonic())
 
 
 def _spelled(part: PlanPart) -> tuple[int, str, str]:
     return part.endpoint.generation, part.endpoint.uid, part.target.resume if part.target else ""
-
-
-def _essence(record: GateRecord) -> tuple[object, ...]:
-    """Leave out what moves with the clock: the end of a pause is written once, when the pause begins."""
-    return (
-        record.uid,
-        record.generation if record.disabled_reason else 0,
-        record.resume if record.disabled_reason else "",
-        record.disabled_reason,
-        record.closed_until is None,
-        record.pause_seconds,
-    )

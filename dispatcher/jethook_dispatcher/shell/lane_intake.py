@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from nats.aio.msg import Msg
 
 from jethook_contract.errors import Invalid
@@ -17,30 +19,48 @@ OVERRUN_DELAY_SECONDS = 1.0
 
 
 class Intake:
-    """Take messages in for the sources of a lane."""
+    """Take messages in for the sources of a lane; `placed` hears of what is ready to be tried later than it came."""
 
-    def __init__(self, services: LaneServices) -> None:
+    def __init__(self, services: LaneServices, *, placed: Callable[[], None]) -> None:
         self._services = services
+        self._placed = placed
+        self._silence = services.suspects.silence
 
     def take(self, source: Source, *, message: Msg, grant: Grant) -> bool:
         """Take one message; tell whether there is something more to try."""
         now = self._services.clock.monotonic()
         held = Held(message, handed=read_reply(message.reply), grant=grant, now=now)
         if self._services.budget.overrun and len(source.holding):
+            source.excuse(held)
             self._services.spawn(self._services.acks.nak(held, delay_seconds=OVERRUN_DELAY_SECONDS))
             return False
         if not source.holding.add(held):
             return False
+        if held.handed.deliveries > self._silence.limit and self._services.suspects.takes_over(
+            source, held=held, reader=self
+        ):
+            return False
+        reading = self.read(source, held=held)
+        if isinstance(reading, Item):
+            source.tray.add(reading, now=now)
+            return True
+        self._answer_at_once(source, held=held, death=reading)
+        return False
+
+    def read(self, source: Source, *, held: Held) -> Item | Death | None:
+        """Read a message: something to try, to give up, or (None) that nobody wants."""
         try:
-            item = self._item(source, held=held)
+            return self._item(source, held=held)
         except Invalid as exc:
-            self._answer_at_once(source, held=held, death=Death(reason=exc.reason, attempts=0, last_error=exc.message))
-            return False
-        if item is None:
-            self._answer_at_once(source, held=held, death=None)
-            return False
-        source.tray.add(item, now=now)
-        return True
+            return Death(reason=exc.reason, attempts=0, last_error=exc.message)
+
+    def place(self, source: Source, *, held: Held, reading: Item | Death | None) -> None:
+        """Go on with a message that was held up before it was read."""
+        if isinstance(reading, Item):
+            source.tray.add(reading, now=self._services.clock.monotonic())
+            self._placed()
+        else:
+            self._answer_at_once(source, held=held, death=reading)
 
     def _item(self, source: Source, *, held: Held) -> Item | None:
         """Place a message; None when nobody wants it. Raises Invalid for one that is too old or cannot be read."""

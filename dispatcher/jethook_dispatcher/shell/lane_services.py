@@ -19,6 +19,7 @@ from jethook_dispatcher.shell.lane_handshake import Consent
 from jethook_dispatcher.shell.lane_held import ByteBudget, Held
 from jethook_dispatcher.shell.lane_reports import Reporter
 from jethook_dispatcher.shell.lane_source import Source
+from jethook_dispatcher.shell.lane_suspects import Suspects
 from jethook_dispatcher.shell.lane_work import Work
 
 Spawn = Callable[[Coroutine[Any, Any, None]], None]
@@ -75,4 +76,5 @@ class LaneServices:
     reporter: Reporter
     acks: Acks
     budget: ByteBudget
+    suspects: Suspects
     spawn: Spawn

@@ -12,10 +12,12 @@ from jethook_contract.cloudevents import CloudEvent
 from jethook_contract.errors import Bug
 from jethook_contract.plan import PlanPart, PlanSecrets
 from jethook_contract.subjects import matches
+from jethook_contract.tracing import TraceContext, trace_of
 from jethook_dispatcher.core.attempt_counts import AttemptCounts
 from jethook_dispatcher.core.request import OutgoingRequest, RequestForm
 from jethook_dispatcher.core.retry import max_attempts
 from jethook_dispatcher.core.standing import ParkedKeys
+from jethook_dispatcher.core.trace_links import UNTRACED, TraceLinks, trace_links
 from jethook_dispatcher.core.tray import Item, Parcel, Tray, make_tray
 from jethook_dispatcher.shell.lane_grant import Grant
 from jethook_dispatcher.shell.lane_held import ByteBudget, Held, Holding
@@ -40,9 +42,9 @@ class Source:
     """Hold the state of one Subscription for as long as its plan part exists.
 
     `counts` is None until they are loaded under the present grant; nothing is pulled before. `gathered` is False while
-    an ordered source has yet to get hold of all that its consumer has handed out. `form` is None when the part is not
-    Active. `running` counts the attempts under way. Raises Invalid, when made or given a part, for what cannot be sent
-    at all.
+    an ordered source has yet to get hold of all that its consumer has handed out. `unread`: what is in hand, by
+    sequence, and has yet to be read. `form` is None when the part is not Active. `running` counts the attempts under
+    way. Raises Invalid, when made or given a part, for what cannot be sent at all.
     """
 
     def __init__(self, part: PlanPart, *, secrets: PlanSecrets, budget: ByteBudget, puller: PullerFactory) -> None:
@@ -56,6 +58,7 @@ class Source:
         self.consumer_created = ""
         self.enough: float = math.inf
         self.holding = Holding(budget)
+        self.unread: dict[int, Held] = {}
         self.tray: Tray = make_tray(part)
         self.update(part, secrets=secrets)
         self.puller = puller(self)
@@ -97,8 +100,15 @@ class Source:
 
     @property
     def startable(self) -> bool:
-        """Tell whether attempts may start: pullable, and an ordered source holds all that it has to sort."""
+        """Tell whether attempts may start: pullable, and a source with keys has read all that it has to sort."""
+        if self.unread and self.tray.keeps_failed:
+            return False
         return self.form is not None and self.counts is not None and not self.gathering
+
+    @property
+    def evaluates(self) -> bool:
+        """Tell whether a message is read when it comes, and not only by its attempt."""
+        return self._filters or self._key_of is not None or self.part.batch is not None
 
     @property
     def plain(self) -> bool:
@@ -118,15 +128,23 @@ class Source:
     def drop_waiting(self) -> list[Held]:
         """Let go of all that is in no attempt, and give it in ascending order of sequence."""
         waiting = [held_of(item) for item in self.tray.drain()]
+        if self.unread:
+            waiting = sorted((*waiting, *self.unread.values()), key=lambda held: held.handed.sequence)
+            self.unread.clear()
         for held in waiting:
             self.holding.drop(held)
         return waiting
+
+    def excuse(self, held: Held) -> None:
+        """Note that a message goes back to NATS without an attempt; to be called before it does."""
+        if self.counts is not None:
+            self.counts.excuse(held.handed.sequence)
 
     def item(self, held: Held) -> Item | None:
         """Read what is needed to place a message; None when the filter does not want its event. Raises Invalid."""
         attempts = self.counts.of(held.handed.sequence) if self.counts is not None else 0
         key, event = "", None
-        if self._filters or self._key_of is not None or self.part.batch is not None:
+        if self.evaluates:
             event = read_event(held.message)
             if self._filters and not self._filter.wants(event):
                 return None
@@ -140,13 +158,23 @@ class Source:
             raise Bug("NoForm", "a source without a form builds no request")
         events = [event_of(item) for item in parcel.sent]
         content = render_batch(events) if parcel.batched else render(events[0], output_format=self.part.format)
-        return self.form.build(content, webhook_id=delivery_id, attempt=attempt, now=now, target=target)
+        return self.form.build(
+            content,
+            webhook_id=delivery_id,
+            attempt=attempt,
+            now=now,
+            target=target,
+            events=events,
+            batched=parcel.batched,
+            trace=_trace_links(parcel),
+        )
 
     def delivery_id(self, parcel: Parcel) -> str:
         """Give the webhook-id of what a parcel sends; raises Invalid for an event that cannot be read."""
         namespace, name = self.part.namespace, self.part.subscription.name
-        ids = [webhook_id(event_of(item), namespace=namespace, subscription=name) for item in parcel.sent]
-        return batch_id(ids) if parcel.batched else ids[0]
+        if not parcel.batched:
+            return webhook_id(event_of(parcel.sent[0]), namespace=namespace, subscription=name)
+        return batch_id([webhook_id(event_of(item), namespace=namespace, subscription=name) for item in parcel.sent])
 
 
 def _shape(part: PlanPart) -> tuple[object, ...]:
@@ -176,3 +204,17 @@ def event_of(item: Item) -> CloudEvent:
 def read_event(message: Msg) -> CloudEvent:
     """Read the event in a message, or raise Invalid."""
     return parse_message(message.headers, message.data)
+
+
+def _trace_links(parcel: Parcel) -> TraceLinks:
+    if len(parcel.items) == 1:
+        context = _trace_of(parcel.items[0])
+        return UNTRACED if context is None else TraceLinks(context)
+    contexts = [_trace_of(item) for item in parcel.sent]
+    if len(parcel.sent) == len(parcel.items):
+        return trace_links(contexts)
+    return trace_links(contexts, replaced=(_trace_of(item) for item in parcel.items if item not in parcel.sent))
+
+
+def _trace_of(item: Item) -> TraceContext | None:
+    return trace_of(event_of(item).extensions, held_of(item).message.headers)

@@ -72,6 +72,7 @@ class Trimmer:
                 held = Held(message, handed=read_reply(message.reply), grant=grant, now=now)
                 if stopped or (taken >= excess and not self._too_old(source, held=held)):
                     stopped = True
+                    source.excuse(held)
                     await self._services.acks.nak(held)
                 elif await self._services.runner.bury(source, held=held, death=_death(source)):
                     taken += 1

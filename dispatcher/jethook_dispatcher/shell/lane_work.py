@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from jethook_dispatcher.core.gate import Gate, Permit
+from jethook_dispatcher.core.outcome import Outcome
 from jethook_dispatcher.core.tray import Parcel, Tray
 from jethook_dispatcher.shell.lane_held import Held
 from jethook_dispatcher.shell.lane_source import Source, held_of
@@ -17,7 +18,8 @@ class Work:
     `tray` is the one that gave the parcel: the source may group its events differently by the time the attempt ends.
     `permit` changes when the attempt goes on at another target. `again_at`: when a parcel that waits in its tray is
     tried again (monotonic seconds); None: its messages are answered, or given back to NATS. `held`: the messages that
-    the attempt answers for, ascending; they have begun.
+    the attempt answers for, ascending; they have begun. `attempt`: its number, from 1, one more than any event has had.
+    `outcome`: of what was sent, as soon as it is known.
     """
 
     source: Source
@@ -26,17 +28,15 @@ class Work:
     gate: Gate
     permit: Permit
     again_at: float | None = None
+    outcome: Outcome | None = None
     held: tuple[Held, ...] = field(init=False)
+    attempt: int = field(init=False)
 
     def __post_init__(self) -> None:
         self.held = tuple([held_of(item) for item in self.parcel.items])
+        self.attempt = 1 + max([item.attempts for item in self.parcel.items])
         for held in self.held:
             held.started = True
-
-    @property
-    def attempt(self) -> int:
-        """Give the attempt's number, from 1: one more than any of its events has had."""
-        return 1 + max(item.attempts for item in self.parcel.items)
 
     @property
     def keeps_failed(self) -> bool:

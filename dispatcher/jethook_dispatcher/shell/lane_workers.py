@@ -35,21 +35,30 @@ class Workers:
         refill: Callable[[Source], Awaitable[None]],
         ended: Callable[[Outcome | None], None],
     ) -> None:
-        self.gate: Gate | None = None
         self.turns: deque[Source] = deque()
         self.running = 0
         self.begun = 0
         self.idle = asyncio.Event()
         self.idle.set()
+        self._gate: Gate | None = None
         self._services = services
         self._may_work = may_work
         self._refill = refill
         self._ended = ended
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
+        self._places_taken = False
+        self._silence = services.suspects.silence
+        self._silence.watch(self)
+
+    def serve(self, gate: Gate | None) -> None:
+        """Ask this gate from now on, or the same one by another spec."""
+        self._gate, self._places_taken = gate, False
 
     def advance(self) -> None:
-        """Start all that may start now."""
+        """Start all that may start now; while every place is taken, the attempt that ends first looks again."""
+        if self._places_taken and self.running:
+            return
         while (work := self._next()) is not None:
             self.running += 1
             self.idle.clear()
@@ -62,12 +71,13 @@ class Workers:
             self._timer = None
 
     def _next(self) -> Work | None:
-        gate = self.gate
-        if gate is None or not self._may_work() or not self._anything_waits():
+        gate = self._gate
+        if gate is None or self._silence.on or not self._may_work() or not self._anything_waits():
             return None
         now = self._services.clock.monotonic()
         permit = gate.enter(now=now)
         if isinstance(permit, Wait):
+            self._places_taken = permit.limited_by == "MaxInFlight"
             self._look_again(permit.until, now=now)
             return None
         for _ in range(len(self.turns)):
@@ -106,14 +116,18 @@ class Workers:
         try:
             if source.hungry:
                 await self._refill(source)
-            outcome = await self._services.runner.run(work)
+            runner = self._services.suspects if work.parcel.items[0].alone else self._services.runner
+            outcome = await runner.run(work)
         except (JethookError, NatsError) as exc:
-            # Not answered, so ack_wait gives the events back.
+            # Not answered, so ack_wait gives the events back; what was sent counts all the same.
+            outcome = work.outcome
             _log.warning("event not seen through", sequence=work.parcel.items[0].sequence, error=type(exc).__name__)
         except Exception:  # noqa: BLE001 -- the top of a task: one event must not cost the lane a place
+            outcome = work.outcome
             _log.exception("event not seen through", sequence=work.parcel.items[0].sequence)
         finally:
             now = self._services.clock.monotonic()
+            self._places_taken = False
             source.running -= 1
             work.settle(now=now)
             work.gate.leave(work.permit, outcome=outcome, now=now)

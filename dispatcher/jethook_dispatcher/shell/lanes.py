@@ -6,7 +6,8 @@ import asyncio
 import itertools
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 
 import structlog
 from nats.js import JetStreamContext
@@ -14,21 +15,18 @@ from nats.js import JetStreamContext
 from jethook_contract.control import ControlAnswer
 from jethook_contract.errors import Invalid, JethookError
 from jethook_contract.members import shard_of
-from jethook_contract.plan import PlanPart
-from jethook_dispatcher.core.backlog_excess import excess, overdue
 from jethook_dispatcher.shell.attempt_counts import LARGE_BYTES, WRITE_LARGE_SECONDS, WRITE_SECONDS
 from jethook_dispatcher.shell.lane import Lane
-from jethook_dispatcher.shell.lane_backlog import BacklogReader
 from jethook_dispatcher.shell.lane_grant import Grant, Ownership
+from jethook_dispatcher.shell.lane_looks import POLL_SECONDS, BacklogRounds
 from jethook_dispatcher.shell.lane_reports import Reporter
+from jethook_dispatcher.shell.lane_saves import save_all
 from jethook_dispatcher.shell.lane_services import LaneServices
 from jethook_dispatcher.shell.lane_source import Source
-from jethook_dispatcher.shell.lane_trim import Trimmer
 from jethook_dispatcher.shell.plan import PlanEntry
 
 TICK_SECONDS = 1.0
-POLL_SECONDS = 5.0
-MAX_POLLS_PER_SECOND = 50
+RESTING_TICKS = 5
 
 _log = structlog.get_logger(__name__)
 
@@ -46,6 +44,8 @@ class LanesSettings:
 class Lanes:
     """Keep a lane for each endpoint of the plan; let those work whose shard this member owns.
 
+    A lane that is at rest is looked at each `RESTING_TICKS` only: looking at thousands each second costs more than they
+    do. What a consumer sends it, and what is asked of it here, has it ticked again.
     `before_release` is awaited when the lanes of a shard have ended and the shard is still held.
     """
 
@@ -62,13 +62,15 @@ class Lanes:
         self._services = services
         self._ownership = ownership
         self._reporter = reporter
-        self._backlogs = BacklogReader(jetstream, clock=services.clock)
-        self._trimmer = Trimmer(services, jetstream=jetstream)
+        self._rounds = BacklogRounds(
+            services, jetstream=jetstream, working=self._working, poll_seconds=settings.poll_seconds
+        )
         self._settings = settings
         self._before_release = before_release
         self._lanes: dict[Address, Lane] = {}
         self._by_shard: defaultdict[int, dict[Address, Lane]] = defaultdict(dict)
         self._gained: set[int] = set()
+        self._awake: set[Address] = set()
         self._faulty: dict[str, PlanEntry] = {}
 
     def __len__(self) -> int:
@@ -95,6 +97,7 @@ class Lanes:
     def gain(self, shard: int) -> None:
         """Work for a shard from now on."""
         self._gained.add(shard)
+        self._awake.update(self._by_shard[shard])
         for lane in self._by_shard[shard].values():
             lane.gain(Grant(self._ownership, shard=shard))
             for source in lane.sources:
@@ -130,6 +133,7 @@ class Lanes:
 
     async def reconnected(self) -> None:
         """Ask for messages anew on a fresh connection."""
+        self._awake.update(self._lanes)
         for lane in list(self._lanes.values()):
             await lane.reconnected()
 
@@ -138,14 +142,18 @@ class Lanes:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._tick())
             tasks.create_task(self._save())
-            tasks.create_task(self._poll())
+            tasks.create_task(self._rounds.run())
 
     def _lane(self, address: Address) -> Lane:
         lane = self._lanes.get(address)
+        self._awake.add(address)
         if lane is None:
             shard = shard_of(*address)
             lane = self._lanes[address] = self._by_shard[shard][address] = Lane(
-                self._services, namespace=address[0], endpoint=address[1]
+                self._services,
+                namespace=address[0],
+                endpoint=address[1],
+                stirred=partial(self._awake.add, address),
             )
             if shard in self._gained:
                 lane.gain(Grant(self._ownership, shard=shard))
@@ -195,48 +203,33 @@ class Lanes:
         return [lane for shard in self._gained for lane in self._by_shard[shard].values()]
 
     async def _tick(self) -> None:
-        while True:
+        for count in itertools.count():
             await asyncio.sleep(TICK_SECONDS)
-            for address, lane in list(self._lanes.items()):
-                await lane.tick()
-                self._drop_if_empty(address, lane=lane)
+            some = list(self._lanes)[count % RESTING_TICKS :: RESTING_TICKS]
+            for address in self._awake.union(some):
+                await self._tick_one(address)
+
+    async def _tick_one(self, address: Address) -> None:
+        lane = self._lanes.get(address)
+        if lane is None or lane.at_rest(now=self._services.clock.monotonic()):
+            self._awake.discard(address)
+            return
+        self._awake.add(address)
+        await lane.tick()
+        self._drop_if_empty(address, lane=lane)
 
     async def _save(self) -> None:
         while True:
             await asyncio.sleep(WRITE_SECONDS)
-            for lane in self._working():
-                for source in list(lane.sources):
-                    await self._save_one(lane, source=source)
+            lanes = [lane for address in self._awake if (lane := self._lanes.get(address)) is not None]
+            sources = [(lane, source) for lane in lanes for source in lane.sources]
+            await save_all(
+                [one for one in sources if one[1].counts is not None and one[1].counts.changed], save=self._save_one
+            )
 
-    async def _save_one(self, lane: Lane, *, source: Source) -> None:
+    async def _save_one(self, one: tuple[Lane, Source]) -> None:
+        lane, source = one
         now = self._services.clock.monotonic()
         if now >= source.counts_due and self._services.client.is_connected:
             size = await lane.save_counts(source)
             source.counts_due = now + (WRITE_LARGE_SECONDS if size > LARGE_BYTES else 0.0)
-
-    async def _poll(self) -> None:
-        for _ in itertools.count():
-            sources = [(lane, source) for lane in self._working() for source in lane.sources]
-            for lane, source in sources:
-                await self._poll_one(lane, source=source)
-                await asyncio.sleep(1 / MAX_POLLS_PER_SECOND)
-            await asyncio.sleep(self._settings.poll_seconds)
-
-    async def _poll_one(self, lane: Lane, *, source: Source) -> None:
-        part: PlanPart = source.part
-        shard = shard_of(part.namespace, part.endpoint.name)
-        if not self._services.client.is_connected or not self._ownership.holds(shard):
-            return
-        found = await self._backlogs.read(part)
-        if found is None or shard not in self._gained:
-            return
-        if source.counts is not None:
-            source.counts.prune(found.ack_floor)
-        if source.consumer_created not in ("", found.created):
-            source.drop_waiting()  # without a word: the consumer was made anew and knows of none of it
-        source.consumer_created = found.created
-        self._reporter.backlog(replace(found.report, in_flight=source.holding.started))
-        if lane.grant is not None:
-            too_many = excess(part.backlog, waiting=found.waiting)
-            too_old = overdue(part.backlog, waiting=found.waiting)
-            await self._trimmer.trim(source, grant=lane.grant, excess=too_many, overdue=too_old)

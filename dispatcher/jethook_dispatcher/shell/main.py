@@ -2,7 +2,7 @@
 
 Order of the end, on SIGTERM: stop pulling, finish what has begun, give back the rest, write the counts (for each
 shard, `Lanes.release`), release the claims, then the lease (`Membership.leave`), write attempts and reports, close
-HTTP, close NATS. A connection that NATS closes for good ends the process with an error.
+HTTP, export the last spans, close NATS. A connection that NATS closes for good ends the process with an error.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import gc
 import random
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import structlog
 from nats.aio.client import Client
@@ -40,11 +41,18 @@ from jethook_dispatcher.shell.lane_log import LoggedReports
 from jethook_dispatcher.shell.lane_reports import Reporter
 from jethook_dispatcher.shell.lane_services import LaneServices
 from jethook_dispatcher.shell.lane_status import StatusReports, api_server
+from jethook_dispatcher.shell.lane_suspects import Suspects
 from jethook_dispatcher.shell.lanes import Lanes, LanesSettings
 from jethook_dispatcher.shell.membership import Membership, MembershipSettings
+from jethook_dispatcher.shell.monitored import monitored
 from jethook_dispatcher.shell.plan import PlanWatch
 from jethook_dispatcher.shell.settings import DispatcherSettings
+from jethook_dispatcher.shell.tracing import Tracing, open_tracing
+from jethook_dispatcher.shell.trials import Trials
 from jethook_dispatcher.shell.ulid import Ulids
+
+if TYPE_CHECKING:
+    from jethook_dispatcher.shell.monitoring import Monitoring
 
 _PROTECT_AGAIN_SECONDS = 60.0
 _RESERVE_SECONDS = 3.0
@@ -57,11 +65,19 @@ async def run(settings: DispatcherSettings, *, stop: asyncio.Event) -> int:
     """Deliver until `stop` is set, then end in order; gives the exit code.
 
     NATS that does not answer at the start is waited for. Raises Invalid when the plan keys or the credentials of the
-    cluster cannot be read.
+    cluster cannot be read, spans not be exported, or metrics not be served where the settings say.
     """
     # Each request makes a few hundred short-lived objects: collecting every 700 of them costs an eighth of the speed.
     gc.set_threshold(20_000, 20, 50)
     keys = read_keys(settings.plan_keys_file)
+    async with monitored(settings) as monitoring:
+        return await _deliver(settings, keys=keys, monitoring=monitoring, stop=stop)
+
+
+async def _deliver(
+    settings: DispatcherSettings, *, keys: KeyRing, monitoring: Monitoring | None, stop: asyncio.Event
+) -> int:
+    tracing = open_tracing(member=settings.member, pool=settings.pool) if settings.tracing else None
     hooks, closed = ConnectionHooks(), asyncio.Event()
     hooks.closed.append(_setter(closed))
     hooks.disconnected.append(_tell_disconnected)
@@ -69,7 +85,9 @@ async def run(settings: DispatcherSettings, *, stop: asyncio.Event) -> int:
     if client is None:
         return 0
     kube = await KubeClient.open(settings.kubeconfig, context=settings.context) if settings.kubernetes else None
-    dispatcher = Dispatcher(settings, client=client, hooks=hooks, keys=keys, kube=kube)
+    dispatcher = Dispatcher(
+        settings, client=client, hooks=hooks, keys=keys, kube=kube, tracing=tracing, monitoring=monitoring
+    )
     try:
         await dispatcher.work(stop, closed=closed)
     finally:
@@ -108,6 +126,8 @@ class Dispatcher:
         hooks: ConnectionHooks,
         keys: KeyRing,
         kube: KubeClient | None,
+        tracing: Tracing | None,
+        monitoring: Monitoring | None,
     ) -> None:
         jetstream = client.jetstream()
         self._client = client
@@ -116,10 +136,14 @@ class Dispatcher:
         self._background = Background()
         self._log = AttemptLog(jetstream)
         self._deliverer = Deliverer.open(lambda: self._egress.policy)
+        self._tracing = tracing
         self._kube = kube
         self._membership = self._make_membership(hooks)
         self._status = StatusReports(jetstream, pool=settings.pool, membership=self._membership, kube=kube)
-        reports = LoggedReports(self._status.reporter)
+        reports: Reporter = LoggedReports(self._status.reporter)
+        if monitoring is not None:
+            reports = monitoring.measured(reports)
+        self._budget = ByteBudget(settings.prefetch_bytes)
         self._lanes = Lanes(
             self._make_services(reports),
             ownership=self._membership,
@@ -135,6 +159,16 @@ class Dispatcher:
             jetstream, pool=settings.pool, keys=keys, on_part=self._lanes.put, on_pool=self._egress.set_pool
         )
         hooks.reconnected += [self._plan.reconnected, self._lanes.reconnected]
+        if monitoring is not None:
+            monitoring.watch(
+                client=client,
+                membership=self._membership,
+                plan=self._plan,
+                lanes=self._lanes,
+                budget=self._budget,
+                log=self._log,
+                writes=self._status.writes,
+            )
 
     async def work(self, stop: asyncio.Event, *, closed: asyncio.Event) -> None:
         """Work until one of the events is set; after `stop` hand everything over first."""
@@ -167,6 +201,8 @@ class Dispatcher:
                     await self._log.flush()
         await self._background.close()
         await self._deliverer.close()
+        if self._tracing is not None:
+            await self._tracing.close()
         await self._status.close()
 
     async def _protect(self) -> None:
@@ -205,7 +241,7 @@ class Dispatcher:
     def _make_services(self, reporter: Reporter) -> LaneServices:
         jetstream, clock, acks = self._client.jetstream(), Clock(), Acks(self._client)
         runner = AttemptRunner(
-            sender=self._deliverer,
+            sender=self._tracing.around(self._deliverer) if self._tracing is not None else self._deliverer,
             acks=acks,
             dead_letters=DeadLetters(jetstream),
             log=self._log,
@@ -214,6 +250,7 @@ class Dispatcher:
             random=random.random,
             ulids=Ulids(),
         )
+        trials = Trials(jetstream, pool=self._settings.pool, spawn=self._background.spawn)
         return LaneServices(
             client=self._client,
             clock=clock,
@@ -224,7 +261,8 @@ class Dispatcher:
             reporter=reporter,
             counts=AttemptCountStore(jetstream, pool=self._settings.pool, nonce=self._membership),
             acks=acks,
-            budget=ByteBudget(self._settings.prefetch_bytes),
+            budget=self._budget,
+            suspects=Suspects(trials, runner=runner, acks=acks, clock=clock),
             spawn=self._background.spawn,
         )
 

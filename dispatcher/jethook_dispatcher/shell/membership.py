@@ -87,6 +87,11 @@ class Membership:
         return self._state.nonce
 
     @property
+    def valid(self) -> bool:
+        """Tell whether this process is in the pool by a lease that is confirmed and has not run out."""
+        return self._state.in_pool() and monotonic_seconds() < self._state.valid_until
+
+    @property
     def owned(self) -> frozenset[int]:
         """The shards for which attempts may start."""
         now = monotonic_seconds()

@@ -46,12 +46,14 @@ class PlanWatch:
     """Tell each part of the plan, and each change of one, in order.
 
     Parts are told only once the key `pool` has been read (`pool_known`), since it says where deliveries may go.
+    `whole`: the plan has been read from end to end, at least once.
     """
 
     def __init__(
         self, jetstream: JetStreamContext, *, pool: str, keys: KeyRing, on_part: OnPart, on_pool: OnPool
     ) -> None:
         self.pool_known = asyncio.Event()
+        self.whole = False
         self._jetstream = jetstream
         self._pool = pool
         self._keys = keys
@@ -98,6 +100,7 @@ class PlanWatch:
         for key in self._told.keys() - seen:
             await self._on_part(key, None)
             del self._told[key]
+        self.whole = True
 
     async def _read_changes(self, watcher: KeyValue.KeyWatcher, *, again: asyncio.Task[bool]) -> None:
         update: asyncio.Future[KeyValue.Entry | None] | None = None

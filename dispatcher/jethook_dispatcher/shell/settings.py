@@ -28,7 +28,9 @@ class DispatcherSettings:
     the resources too, by a named `kubeconfig` or `context`, else as the Pod's own account, else by the usual
     kubeconfig. `protected`: host and port of what no delivery may reach beside NATS, the API server above all.
     `drain_seconds`: how long a graceful end may take. `prefetch_bytes`: above it nothing more is asked for; at most
-    twice as much is held. `timings`: of leases and claims.
+    twice as much is held. `timings`: of leases and claims. `tracing`: export a span of each attempt, as the standard
+    `OTEL_` variables say. `metrics`: host and port of `/metrics`, `/livez` and `/readyz`, None for none of them;
+    `metrics_endpoints`: so many endpoints have series of their own.
     """
 
     plan_keys_file: Path
@@ -43,3 +45,6 @@ class DispatcherSettings:
     prefetch_bytes: int = 64 * 1024 * 1024
     backlog_poll_seconds: float = 5.0
     timings: Timings = field(default_factory=Timings)
+    tracing: bool = False
+    metrics: tuple[str, int] | None = None
+    metrics_endpoints: int = 1_000

@@ -13,7 +13,7 @@ from jethook_operator.api.rules import ListType, Rule, spelled
 # What Jethook or its HTTP client sets, and what belongs to one connection (RFC 9110, section 7.6.1).
 _RESERVED = (
     r"host|content-length|content-type|transfer-encoding|connection|keep-alive|proxy-connection|te|trailer|upgrade"
-    r"|expect|(?:webhook|jethook|ce)-.*"
+    r"|expect|traceparent|tracestate|(?:webhook|jethook|ce)-.*"
 )
 _RESERVED_NAME = re.compile(_RESERVED)
 _TOKEN_RULE = spelled(
@@ -23,7 +23,8 @@ _TOKEN_RULE = spelled(
 _RESERVED_RULE = Rule(
     cel=f'!self.lowerAscii().matches(r"^(?:{_RESERVED})$")',
     message="is set by Jethook or the connection (host, content-length, content-type, transfer-encoding, connection,"
-    " keep-alive, proxy-connection, te, trailer, upgrade, expect, webhook-*, jethook-*, ce-*); choose another name",
+    " keep-alive, proxy-connection, te, trailer, upgrade, expect, traceparent, tracestate, webhook-*, jethook-*, ce-*);"
+    " choose another name",
     check=lambda name: _RESERVED_NAME.fullmatch(name.lower()) is None,
 )
 _VALUE_RULE = spelled(

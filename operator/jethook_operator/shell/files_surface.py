@@ -10,6 +10,8 @@ from nats.aio.client import Client
 from jethook_contract.errors import Invalid, Unavailable
 from jethook_operator.core.resources import Key
 from jethook_operator.shell.clock import utc_now
+from jethook_operator.shell.delivery_reports import DeliveryReports
+from jethook_operator.shell.delivery_watch import DeliveryWatch
 from jethook_operator.shell.files import FilesProvider
 from jethook_operator.shell.objects import EventLog, ObjectsSink
 from jethook_operator.shell.provider import Intake, MakeIntake, Surface
@@ -27,7 +29,11 @@ def files_surface(settings: OperatorSettings, *, client: Client, make_intake: Ma
         raise Invalid("NoFolder", "provider files needs a folder; give one with --files")
     store = ResourceStore(operator_namespace=settings.namespace)
     intake = make_intake(store)
-    sink = ObjectsSink(client.jetstream(timeout=_TIMEOUT_SECONDS), store=store, clock=utc_now)
+    jetstream = client.jetstream(timeout=_TIMEOUT_SECONDS)
+    sink = ObjectsSink(jetstream, store=store, clock=utc_now)
+    events = EventLog()
+    deliveries = DeliveryWatch(events)
+    reports = DeliveryReports(jetstream, deliveries=deliveries)
 
     async def nothing(key: Key) -> None:
         del key
@@ -35,6 +41,16 @@ def files_surface(settings: OperatorSettings, *, client: Client, make_intake: Ma
     async def after(key: Key) -> None:
         if store.synced and store.raw(key) is None:
             await sink.remove(key)
+            deliveries.forget(key)
+
+    async def background() -> None:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(_clear_leftovers(sink, intake))
+            tasks.create_task(reports.run())
+
+    def forget() -> None:
+        sink.forget()
+        reports.reconnected()
 
     async def close() -> None:
         """Hold nothing open: the connection belongs to the process."""
@@ -42,11 +58,11 @@ def files_surface(settings: OperatorSettings, *, client: Client, make_intake: Ma
     surface = Surface(
         provider=FilesProvider(settings.files_dir, intake=intake, pool_namespace=settings.namespace),
         status=sink,
-        events=EventLog(),
+        events=events,
         before=nothing,
         after=after,
-        background=lambda: _clear_leftovers(sink, intake),
-        forget=sink.forget,
+        background=background,
+        forget=forget,
         close=close,
     )
     return surface, intake

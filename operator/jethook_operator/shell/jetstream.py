@@ -7,6 +7,7 @@ installation owns), which nats-py does not send. Errors become Unavailable with 
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -25,9 +26,10 @@ _BAD_REQUEST = range(400, 404)
 
 
 class JetStreamApi:
-    """Send requests to `$JS.API`."""
+    """Send requests to `$JS.API`; `requests` counts them by operation and result."""
 
     def __init__(self, client: Client) -> None:
+        self.requests: Counter[tuple[str, ...]] = Counter()
         self._client = client
 
     @property
@@ -50,12 +52,15 @@ class JetStreamApi:
         try:
             message = await self._client.request(f"$JS.API.{subject}", data, timeout=_TIMEOUT_SECONDS)
         except (nats.errors.Error, TimeoutError, OSError) as exc:
+            self.requests[_operation(subject), "error"] += 1
             raise unreachable() from exc
         answer: dict[str, Any] = json.loads(message.data)
         error = answer.get("error")
+        missing = error is not None and error.get("code") == 404  # noqa: PLR2004 -- HTTP's code, as the API gives it
+        self.requests[_operation(subject), "ok" if error is None else "not_found" if missing else "error"] += 1
         if error is None:
             return answer
-        if error.get("code") == 404:  # noqa: PLR2004 -- HTTP's code, as the API gives it
+        if missing:
             return None
         raise _error(subject, error)
 
@@ -69,6 +74,11 @@ class JetStreamApi:
             items.extend(page[field])
             if len(items) >= page["total"]:
                 return items
+
+
+def _operation(subject: str) -> str:
+    """Name what a request does, without the stream or consumer that it names: `CONSUMER.CREATE`."""
+    return ".".join(subject.split(".")[:2])
 
 
 def unreachable() -> Unavailable:

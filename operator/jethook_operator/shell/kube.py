@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -24,13 +25,15 @@ METADATA_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 APPLY = "application/apply-patch+yaml"
 _TIMEOUT_SECONDS = 30.0
 _PAGE = 500
+_VERBS = {"GET": "get", "PATCH": "apply", "POST": "create"}
 _REASONS = {403: "Forbidden", 404: "NotFound", 409: "Conflict", 410: "Expired", 429: "TooManyRequests"}
 
 
 class KubeApi:
-    """Ask the API server; close it in the end."""
+    """Ask the API server; close it in the end. `requests` counts by verb and class of the answer's status."""
 
     def __init__(self, configuration: client.Configuration) -> None:
+        self.requests: Counter[tuple[str, ...]] = Counter()
         self._client: Any = client.ApiClient(configuration)  # its methods have no types
 
     async def get(self, path: str, *, accept: str = JSON) -> Json:
@@ -79,8 +82,10 @@ class KubeApi:
                 response = await self._client.call_api(*serialized)
                 data = await response.read()
         except (aiohttp.ClientError, OSError) as exc:
+            self.requests[_VERBS.get(method, method), "none"] += 1
             what = str(exc) or type(exc).__name__
             raise Unavailable("APIServerUnreachable", f"the Kubernetes API does not answer: {what}") from exc
+        self.requests[_VERBS.get(method, method), f"{response.status // 100}xx"] += 1
         if not 200 <= response.status < 300:  # noqa: PLR2004 -- the range of success in HTTP
             raise _refusal(response.status, data, request=f"{method} {path}")
         answer: Json = json.loads(data)

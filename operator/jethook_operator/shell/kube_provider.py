@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import Counter
 from typing import Any
 
 import structlog
@@ -19,7 +20,6 @@ from jethook_operator.shell.kube import KubeApi
 from jethook_operator.shell.kube_kinds import COLLECTIONS, GROUP, VERSION, Collection
 from jethook_operator.shell.kube_source import KubeSource
 from jethook_operator.shell.kube_watch import Login, Watches
-from jethook_operator.shell.provider import Intake
 
 _RETRY_SECONDS = 5.0
 _SETTLE_SECONDS = 3.0  # between a list that kopf makes and ours that shows what was deleted before it
@@ -27,18 +27,20 @@ _log = structlog.get_logger(__name__)
 
 
 class KubernetesProvider:
-    """Gather from the Kubernetes API until cancelled."""
+    """Gather from the Kubernetes API until cancelled; `lists` counts those that kopf's watches began with."""
 
     def __init__(
-        self, api: KubeApi, *, intake: Intake, login: Login, operator_namespace: str, resync_seconds: float
+        self, api: KubeApi, *, source: KubeSource, login: Login, operator_namespace: str, resync_seconds: float
     ) -> None:
         self._api = api
-        self._intake = intake
-        self._source = KubeSource(intake, operator_namespace=operator_namespace)
+        self._intake = source.intake
+        self._source = source
         self._login = login
         self._operator_namespace = operator_namespace
         self._resync_seconds = resync_seconds
         self._relisted = asyncio.Event()
+        self._relisting: set[Kind] = set()
+        self.lists: Counter[Kind] = Counter()
 
     async def run(self) -> None:
         """List, watch, list again; raise Unavailable when a kind vanishes or the watches end."""
@@ -61,6 +63,7 @@ class KubernetesProvider:
             return
         self._source.seen(kind, raw)
         if event_type is None:
+            self._relisting.add(kind)
             self._relisted.set()
 
     async def _list_at_last(self, collection: Collection) -> None:
@@ -84,6 +87,8 @@ class KubernetesProvider:
                     await self._relisted.wait()
                     await asyncio.sleep(_SETTLE_SECONDS)
             self._relisted.clear()
+            self.lists.update(self._relisting)
+            self._relisting.clear()
             for collection in COLLECTIONS.values():
                 await self._list_again(collection)
 

@@ -13,6 +13,7 @@ from typing import Any
 import structlog
 
 from jethook_operator.core.resources import Key, Kind
+from jethook_operator.shell.delivery_watch import DeliveryWatch
 from jethook_operator.shell.kube_kinds import GROUP, VERSION, secret_value
 from jethook_operator.shell.provider import Intake
 
@@ -21,10 +22,14 @@ _log = structlog.get_logger(__name__)
 
 
 class KubeSource:
-    """Pass on to the intake what is new. Pools of other namespaces than the operator's are not seen at all."""
+    """Pass on to the intake what is new, and every status to `deliveries`.
 
-    def __init__(self, intake: Intake, *, operator_namespace: str) -> None:
-        self._intake = intake
+    Pools of other namespaces than the operator's are not seen at all.
+    """
+
+    def __init__(self, intake: Intake, *, operator_namespace: str, deliveries: DeliveryWatch) -> None:
+        self.intake = intake
+        self._deliveries = deliveries
         self._operator_namespace = operator_namespace
         self._versions: dict[Key, int] = {}
         self._deleted: dict[Key, int] = {}
@@ -37,13 +42,14 @@ class KubeSource:
             return
         self._deleted.pop(key, None)
         self._versions[key] = version
-        known = self._intake.store.raw(key)
+        known = self.intake.store.raw(key)
         if known is not None and known["metadata"].get("uid") != raw["metadata"].get("uid"):
-            self._intake.store.forget_namespace_uid(key.namespace)  # a namesake: perhaps in a new namespace
+            self.intake.store.forget_namespace_uid(key.namespace)  # a namesake: perhaps in a new namespace
         if kind == "Secret":
-            self._intake.put_secret(secret_value(raw))
+            self.intake.put_secret(secret_value(raw))
         else:
-            self._intake.put(_without_ballast(kind, raw))
+            self.intake.put(_without_ballast(kind, raw))
+            self._deliveries.seen(key, uid=raw["metadata"].get("uid", ""), status=raw.get("status") or {})
 
     def gone(self, kind: Kind, raw: Json) -> None:
         """Take note that an object was deleted, or lost the label that makes it seen."""
@@ -65,7 +71,7 @@ class KubeSource:
                 self._forget(key)
         self._deleted = {k: v for k, v in self._deleted.items() if k.kind != kind or v > at}
         self._listed[kind] = at
-        self._intake.mark_synced(kind)
+        self.intake.mark_synced(kind)
 
     def _is_foreign(self, key: Key) -> bool:
         return key.kind == "DispatcherPool" and key.namespace != self._operator_namespace
@@ -75,8 +81,9 @@ class KubeSource:
 
     def _forget(self, key: Key) -> None:
         self._versions.pop(key, None)
-        self._intake.remove(key)
-        self._intake.store.forget_namespace_uid(key.namespace)  # it may have been the namespace that went
+        self.intake.remove(key)
+        self._deliveries.forget(key)
+        self.intake.store.forget_namespace_uid(key.namespace)  # it may have been the namespace that went
 
     def _notice_a_restored_server(self, kind: Kind, at: int) -> None:
         if at < self._listed.get(kind, -1):

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from functools import partial
 
+from jethook_operator.core import metric_families
 from jethook_operator.core.resources import Key
 from jethook_operator.shell.clock import utc_now
+from jethook_operator.shell.delivery_watch import DeliveryWatch
 from jethook_operator.shell.events import KubeEvents
 from jethook_operator.shell.kube import KubeApi, load_configuration
 from jethook_operator.shell.kube_budget import TokenBucket
 from jethook_operator.shell.kube_login import login
 from jethook_operator.shell.kube_lookup import KubeLookup
 from jethook_operator.shell.kube_provider import KubernetesProvider
+from jethook_operator.shell.kube_source import KubeSource
 from jethook_operator.shell.kube_status import KubeStatusSink
 from jethook_operator.shell.provider import Intake, MakeIntake, Surface
 from jethook_operator.shell.settings import OperatorSettings
@@ -38,7 +41,7 @@ async def kube_surface(settings: OperatorSettings, *, make_intake: MakeIntake) -
 
     provider = KubernetesProvider(
         api,
-        intake=intake,
+        source=KubeSource(intake, operator_namespace=settings.namespace, deliveries=DeliveryWatch(events)),
         login=partial(login, kubeconfig=settings.kubeconfig, context=settings.context),
         operator_namespace=settings.namespace,
         resync_seconds=settings.resync_seconds,
@@ -52,5 +55,10 @@ async def kube_surface(settings: OperatorSettings, *, make_intake: MakeIntake) -
         background=events.run,
         forget=lambda: None,
         close=api.close,
+        readings={
+            metric_families.API_REQUESTS: lambda: api.requests,
+            metric_families.WATCH_LISTS: lambda: {(kind,): count for kind, count in provider.lists.items()},
+            metric_families.EVENTS_DROPPED: lambda: events.dropped,
+        },
     )
     return surface, intake

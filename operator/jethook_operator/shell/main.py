@@ -21,6 +21,8 @@ from nats.aio.client import Client
 from jethook_contract.connection import ConnectionHooks, ConnectionSettings, connect_patiently, disconnect
 from jethook_contract.errors import JethookError, Unavailable
 from jethook_contract.logs import configure_logging
+from jethook_operator.shell.metrics import untold
+from jethook_operator.shell.monitored import monitored
 from jethook_operator.shell.operation import Operation, operation
 from jethook_operator.shell.settings import OperatorSettings
 
@@ -44,10 +46,15 @@ async def operate(settings: OperatorSettings, *, stop: asyncio.Event) -> None:
     """
     closed = asyncio.Event()
     hooks = ConnectionHooks(closed=[_setter(closed)], disconnected=[_tell_disconnected])
-    async with _connection(settings.nats, hooks=hooks, stop=stop) as client:
+    async with (
+        monitored(settings) as monitoring,
+        _connection(settings.nats, hooks=hooks, stop=stop) as client,
+    ):
         if client is None:
             return
-        work = await operation(settings, client=client)
+        work = await operation(settings, client=client, reconciled=monitoring.reconciled if monitoring else untold)
+        if monitoring is not None:
+            monitoring.watch(work, client=client)
         hooks.reconnected.append(work.reconnected)
         _log.info("operator_started", provider=settings.provider, install_id=settings.install_id)
         try:

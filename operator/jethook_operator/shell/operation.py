@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +13,17 @@ from nats.aio.client import Client
 from pydantic import SecretStr
 
 from jethook_contract.errors import JethookError, Waiting
+from jethook_contract.metric_families import Family, Reading, Values
 from jethook_contract.sealing import KeyRing
+from jethook_operator.core import metric_families
 from jethook_operator.core.affected import affected
-from jethook_operator.core.resources import Key
+from jethook_operator.core.resources import Key, Kind
 from jethook_operator.shell.files_surface import files_surface
+from jethook_operator.shell.metrics import Reconciled, timed, untold
 from jethook_operator.shell.provider import Intake, Surface
 from jethook_operator.shell.reconciler import Reconciler, Surroundings
 from jethook_operator.shell.settings import OperatorSettings
-from jethook_operator.shell.store import ResourceStore
+from jethook_operator.shell.store import KINDS, ResourceStore
 from jethook_operator.shell.streams import StreamSettings
 from jethook_operator.shell.workqueue import WorkQueue
 
@@ -30,8 +33,9 @@ _log = structlog.get_logger(__name__)
 class Operation:
     """Hold the parts, and run them: `surface`, `queue`, the intake and the reconciler."""
 
-    def __init__(self, settings: OperatorSettings) -> None:
+    def __init__(self, settings: OperatorSettings, *, reconciled: Reconciled = untold) -> None:
         self._settings = settings
+        self._reconciled = reconciled
         self._streams = stream_settings(settings)
         self.queue: WorkQueue[Key] = WorkQueue(
             self._work,
@@ -80,10 +84,33 @@ class Operation:
         self._reconciler.reconnected()
         self._intake.announce_all()
 
+    @property
+    def missing_kinds(self) -> Sequence[Kind]:
+        """List the kinds that have not been listed completely yet."""
+        return self._intake.store.missing_kinds
+
+    def readings(self) -> Mapping[Family, Reading]:
+        """Give the metrics of the parts; those that a surface does not have are without values."""
+        return {
+            metric_families.OBJECTS: self._objects,
+            metric_families.QUEUE_DEPTH: lambda: self.queue.depth,
+            metric_families.QUEUE_OLDEST: lambda: self.queue.oldest_seconds,
+            metric_families.QUEUE_RETRYING: lambda: self.queue.retrying,
+            metric_families.QUEUE_ADDED: lambda: self.queue.counters.added,
+            metric_families.JETSTREAM: lambda: self._reconciler.requests,
+            metric_families.ORPHANS_HELD: lambda: self._reconciler.orphans_held,
+            **dict.fromkeys(metric_families.OF_KUBERNETES, dict),
+            **self.surface.readings,
+        }
+
+    def _objects(self) -> Values:
+        return {(kind,): len(tuple(self._intake.store.keys(kind))) for kind in KINDS}
+
     async def _work(self, key: Key) -> float | None:
-        await self.surface.before(key)
-        again = await self._reconciler.reconcile(key)
-        await self.surface.after(key)
+        with timed(key.kind, tell=self._reconciled):
+            await self.surface.before(key)
+            again = await self._reconciler.reconcile(key)
+            await self.surface.after(key)
         return again
 
     async def _resync(self) -> None:
@@ -103,9 +130,9 @@ class Operation:
             await asyncio.sleep(self._streams.sweep_seconds)
 
 
-async def operation(settings: OperatorSettings, *, client: Client) -> Operation:
+async def operation(settings: OperatorSettings, *, client: Client, reconciled: Reconciled = untold) -> Operation:
     """Build everything for the provider that the settings name; raises Invalid when a setting is wrong."""
-    built = Operation(settings)
+    built = Operation(settings, reconciled=reconciled)
     if settings.provider == "files":
         surface, intake = files_surface(settings, client=client, make_intake=built.make_intake)
     else:

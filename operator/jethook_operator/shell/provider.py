@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from jethook_contract.metric_families import Family, Reading
 from jethook_operator.core.resources import Key, Kind, ResourceReader, SecretValue
 from jethook_operator.shell.reconciler import EventRecorder, StatusSink
 from jethook_operator.shell.store import Raw, ResourceStore, key_of
@@ -34,7 +35,7 @@ class Surface:
     """What the process has towards its users: where objects come from, and where statuses and events go.
 
     `before` and `after` surround each reconcile. `background` runs as long as the process. `forget` is called when
-    NATS may have changed unseen; `close` in the end.
+    NATS may have changed unseen; `close` in the end. `readings`: metrics of its own.
     """
 
     provider: Provider
@@ -45,6 +46,7 @@ class Surface:
     background: Callable[[], Coroutine[Any, Any, None]]
     forget: Callable[[], None]
     close: Callable[[], Awaitable[None]]
+    readings: Mapping[Family, Reading] = field(default_factory=dict)
 
 
 class Intake:

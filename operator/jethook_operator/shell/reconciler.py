@@ -35,11 +35,16 @@ _log = structlog.get_logger(__name__)
 
 
 class Reconciler:
-    """Bring NATS and status in line with the resources, one object at a time; calls for different keys may overlap."""
+    """Bring NATS and status in line with the resources, one object at a time; calls for different keys may overlap.
+
+    `requests`: to JetStream, counted. `orphans_held`: how many removals the last look for orphans held.
+    """
 
     def __init__(self, client: Client, *, settings: StreamSettings, surroundings: Surroundings) -> None:
         api = JetStreamApi(client)
         streams = Streams(api, settings=settings)
+        self.requests = api.requests
+        self.orphans_held = 0
         self._settings = settings
         self._around = surroundings
         self._reader = surroundings.reader
@@ -87,6 +92,7 @@ class Reconciler:
         report = await self._orphans.look()
         for key in report.missing:
             self._around.enqueue(key)
+        self.orphans_held = len(report.held)
         for message in report.held:
             _log.warning("orphans_held", message=message)
             self._record_on_default_pool("OrphansHeld", message)

@@ -20,7 +20,8 @@ class OperatorSettings:
     product's default. `orphan_hold_percent`: the removal of what is left of gone objects holds when it would take more
     than this share of more than ten things at once; 100 never holds. `stream_replicas`: of every stream and bucket, 1,
     3 or 5. `kubeconfig` and `context`: None means the Pod's own account, or else the usual kubeconfig.
-    `resync_seconds`: every object is looked at again that often. `workers`: reconciles at once.
+    `resync_seconds`: every object is looked at again that often. `workers`: reconciles at once. `metrics`: host and
+    port of `/metrics`, `/livez` and `/readyz`, None for none of them.
     """
 
     install_id: str
@@ -39,3 +40,4 @@ class OperatorSettings:
     context: str | None = None
     resync_seconds: float = 600.0
     workers: int = 8
+    metrics: tuple[str, int] | None = None

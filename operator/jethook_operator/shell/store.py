@@ -62,6 +62,11 @@ class ResourceStore:
         """Tell whether every kind has been listed completely at least once."""
         return len(self._synced) == len(KINDS)
 
+    @property
+    def missing_kinds(self) -> tuple[Kind, ...]:
+        """Give the kinds that have not been listed completely yet."""
+        return tuple(kind for kind in KINDS if kind not in self._synced)
+
     def mark_synced(self, kind: Kind) -> None:
         """Note that all objects of a kind have been put."""
         self._synced.add(kind)

@@ -61,7 +61,7 @@ class WorkQueue(Generic[K]):
         self._workers = workers
         self._random = random
         self._back_off = back_off or BackOff()
-        self._waiting: dict[K, None] = {}  # a dict keeps the order of arrival
+        self._waiting: dict[K, float] = {}  # with the time of arrival, in its order
         self._running: set[K] = set()
         self._dirty: set[K] = set()
         self._errors: dict[K, int] = {}
@@ -73,6 +73,17 @@ class WorkQueue(Generic[K]):
     def depth(self) -> int:
         """Count the keys that wait for a worker."""
         return len(self._waiting)
+
+    @property
+    def oldest_seconds(self) -> float:
+        """Tell how long the first in the queue has waited, 0 when nothing does."""
+        since = next(iter(self._waiting.values()), None)
+        return 0.0 if since is None else asyncio.get_running_loop().time() - since
+
+    @property
+    def retrying(self) -> int:
+        """Count the keys whose last run failed."""
+        return len(self._errors)
 
     @property
     def idle(self) -> bool:
@@ -124,7 +135,7 @@ class WorkQueue(Generic[K]):
         self.add(key)
 
     def _enqueue(self, key: K) -> None:
-        self._waiting[key] = None
+        self._waiting[key] = asyncio.get_running_loop().time()
         self._work_there.set()
 
     async def _worker(self) -> None:

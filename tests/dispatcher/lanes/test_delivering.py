@@ -9,7 +9,6 @@ import pytest
 from jethook_contract import names
 from jethook_contract.attempt import AttemptBatch
 from jethook_contract.plan import RetiredType, RetryPolicy
-from jethook_contract.status import StatusRecord, status_key
 from jethook_contract.subjects import events_subject, filter_subject
 from jethook_contract.verification import verify
 from tests.dispatcher.lanes.world import NAMESPACE, SIGNING_KEY, World, ids_of
@@ -182,16 +181,14 @@ async def test_attempts_are_recorded(world: World, receiver: Receiver) -> None:
 
 
 async def test_status_is_reported(world: World, receiver: Receiver) -> None:
-    await world.subscribe("shown", url=receiver.url)
+    part = await world.subscribe("shown", url=receiver.url)
     await world.publish(7)
-    bucket = await world.js.key_value(names.status_bucket("default"))
 
-    async def delivered() -> int:
-        record = StatusRecord.decode((await bucket.get(status_key("Subscription", NAMESPACE, "shown"))).value or b"")
-        return record.delivery.delivered
+    async def shown() -> bool:
+        status = await world.status(part)
+        return status is not None and status.delivery.delivered == 7
 
-    await eventually(lambda: world.done("shown"))
-    assert await eventually(delivered, seconds=25) > 0
+    await eventually(shown, seconds=25)
 
 
 async def test_counts_survive_in_the_bucket(
