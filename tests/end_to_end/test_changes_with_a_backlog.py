@@ -133,7 +133,9 @@ async def test_a_full_stream_refuses_publishers_and_delivers_all_that_it_took(
     standalone: Factory, receiver: Receiver, tmp_path: Path
 ) -> None:
     jethook = standalone()
-    jethook.write("base.yaml", pool(), secret(), subscription("orders", "crm"))
+    # By its default half of the room is a Subscription's at most, and the excess would make room again.
+    filling = subscription("orders", "crm", backlog={"maxSharePercent": 100})
+    jethook.write("base.yaml", pool(), secret(), filling)
     jethook.write("endpoint.yaml", endpoint("crm", receiver.url, suspend=True))
     await jethook.start("--events-max-bytes", str(1024 * 1024))
     await jethook.ready("subscription", "orders")
