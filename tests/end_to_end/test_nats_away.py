@@ -34,9 +34,11 @@ async def test_every_event_that_a_publisher_was_told_of_arrives_though_nats_is_k
     await receiver.wait_for_requests(ENDPOINTS, seconds=30)
     publishing = asyncio.create_task(jethook.jethook("publish", "com.example.made", "--count", str(BURST)))
     await receiver.wait_for_requests(100, seconds=30)
+    receiver.behaviour = slow(1.0)  # so that a request is open for certain when the server dies
     await receiver.wait_for_open_requests(1)
     nats_server.kill()
     assert receiver.open_requests >= 1
+    receiver.behaviour = slow(0.01)
     told, shown = await asyncio.gather(
         jethook.jethook("publish", "com.example.made"), jethook.jethook("get", "endpoints")
     )
@@ -68,7 +70,7 @@ async def test_every_event_that_a_publisher_was_told_of_arrives_though_nats_is_k
 async def test_an_installation_ends_in_order_while_nats_is_away(
     nats_server: NatsServer, standalone: Factory, receiver: Receiver
 ) -> None:
-    receiver.behaviour = slow(0.3)
+    receiver.behaviour = slow(1.0)
     jethook = standalone()
     jethook.write("base.yaml", pool(), secret(), endpoint("crm", receiver.url), subscription("orders", "crm"))
     await jethook.start("--nats", nats_server.url)

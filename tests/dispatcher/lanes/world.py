@@ -43,6 +43,7 @@ EVENT_TYPE = "com.example.made"
 SIGNING_KEY = SecretStr("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
 QUICK_RETRY = RetryPolicy(max_attempts=4, initial_delay_seconds=1, factor=1, jitter_percent=0)
 EVENT_BYTES = 1024
+_SETTLE_SECONDS = 0.2
 
 
 class World:
@@ -199,10 +200,17 @@ class World:
         return StatusRecord.decode(entry.value or b"")
 
     async def done(self, subscription: str) -> bool:
-        """Tell whether nothing waits any more of what was published here.
+        """Tell whether nothing waits any more of what was published.
 
         A consumer counts a message as pending a moment after its publisher has the ack: none pending proves nothing.
+        What was published here is known; for what another connection published, it is asked twice.
         """
+        if not await self._done_now(subscription):
+            return False
+        await asyncio.sleep(_SETTLE_SECONDS)
+        return await self._done_now(subscription)
+
+    async def _done_now(self, subscription: str) -> bool:
         info = await self.js.consumer_info(names.events_stream(NAMESPACE), names.subscription_consumer(subscription))
         filters = info.config.filter_subjects or []
         last = max((seq for one, seq in self._last.items() if any(matches(each, one) for each in filters)), default=0)
