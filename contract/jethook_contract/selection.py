@@ -25,9 +25,13 @@ class Dialect(Record):
 
 
 class Filter(Record):
-    """Which events are wanted beyond their type: all that is set must hold. `cel`: an expression, empty for none."""
+    """Which events are wanted beyond their type: all that is set must hold.
+
+    `cel`, `cesql`: expressions, empty for none.
+    """
 
     cel: str = ""
+    cesql: str = ""
     dialects: tuple[Dialect, ...] = ()
 
 

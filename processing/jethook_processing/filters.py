@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from jethook_contract.event import CloudEvent
 from jethook_contract.selection import Filter
+from jethook_processing.cesql import CesqlPredicate
 from jethook_processing.dialects import fits
 from jethook_processing.expressions import compile_predicate
 
@@ -17,13 +18,18 @@ class EventFilter:
     def __init__(self, wanted: Filter | None) -> None:
         self._dialects = wanted.dialects if wanted is not None else ()
         self._predicate = compile_predicate(wanted.cel) if wanted is not None and wanted.cel else None
-        self.idle = not self._dialects and self._predicate is None
+        self._cesql = CesqlPredicate(wanted.cesql) if wanted is not None and wanted.cesql else None
+        self.idle = not self._dialects and self._predicate is None and self._cesql is None
 
     def wants(self, event: CloudEvent) -> bool:
         """Tell whether the event is wanted; raises Invalid `FilterFailed` when the expression has no answer to it.
 
-        The dialects come first, since they are cheap.
+        The cheap ones come first: dialects, CESQL, CEL.
         """
         if self.idle:
             return True
-        return all(fits(event, one) for one in self._dialects) and (self._predicate is None or self._predicate(event))
+        return (
+            all(fits(event, one) for one in self._dialects)
+            and (self._cesql is None or self._cesql(event))
+            and (self._predicate is None or self._predicate(event))
+        )

@@ -23,6 +23,9 @@ OTHER = Dialect(exact=(("type", "a.c"),))
         (Filter(dialects=(TYPE, OTHER)), False),
         (Filter(cel="event.data.amount > 3", dialects=(TYPE,)), True),
         (Filter(cel="event.data.amount > 5", dialects=(TYPE,)), False),
+        (Filter(cesql="source LIKE '/%'"), True),
+        (Filter(cesql="source LIKE '/%'", cel="event.data.amount > 5"), False),
+        (Filter(cesql="EXISTS subject", cel="event.data.amount > 3"), False),
     ],
 )
 def test_all_that_is_set_must_hold(wanted: Filter | None, *, expected: bool) -> None:
@@ -36,8 +39,9 @@ def test_an_expression_is_not_asked_when_the_dialects_have_refused() -> None:
 
 
 def test_a_bad_expression_is_told_when_the_filter_is_made() -> None:
-    with pytest.raises(Invalid, match="BadExpression"):
-        EventFilter(Filter(cel="event."))
+    for wanted in (Filter(cel="event."), Filter(cesql="subject =")):
+        with pytest.raises(Invalid, match="BadExpression"):
+            EventFilter(wanted)
 
 
 def test_no_filter_reads_nothing_of_the_event() -> None:

@@ -18,6 +18,10 @@ class EventFilter(ApiModel):
     cel: Annotated[str, Field(min_length=1, max_length=4096)] | None = None
     """A CEL expression over `event`, true for an event that is wanted: event.data.amount > 100. An event on which it
     fails becomes a dead letter. Default: none."""
+    cesql: Annotated[str, Field(min_length=1, max_length=4096)] | None = None
+    """A CESQL expression over the attributes, true for an event that is wanted: subject LIKE 'order-%' AND priority > 3.
+    An event without an attribute that it names is not wanted; one on which it fails becomes a dead letter. Default:
+    none."""
     dialects: Dialects = ()
     """Filters of the CloudEvents Subscriptions API (exact, prefix, suffix, all, any, not), at most 8, all of which must
     fit; nested at most three deep. Default: none."""

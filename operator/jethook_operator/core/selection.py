@@ -10,13 +10,14 @@ from jethook_contract.errors import Invalid
 from jethook_operator.api.dialects import Dialect, InnerDialect, InnermostDialect
 from jethook_operator.api.selection import Backlog, EventFilter
 from jethook_operator.api.subscription import SubscriptionSpec
+from jethook_processing.cesql import CesqlPredicate
 from jethook_processing.expressions import compile_key, compile_predicate
 
 AnyDialect = Dialect | InnerDialect | InnermostDialect
 
 
 def check_expressions(spec: SubscriptionSpec) -> None:
-    """Compile every CEL expression; raises Invalid BadExpression that names the field."""
+    """Compile every expression; raises Invalid BadExpression that names the field."""
     for field, text, compiled in _expressions(spec):
         try:
             compiled(text)
@@ -28,7 +29,9 @@ def plan_filter(wanted: EventFilter | None) -> plan.Filter:
     """Translate a filter; None wants all."""
     if wanted is None:
         return plan.Filter()
-    return plan.Filter(cel=wanted.cel or "", dialects=tuple(_dialect(one) for one in wanted.dialects))
+    return plan.Filter(
+        cel=wanted.cel or "", cesql=wanted.cesql or "", dialects=tuple(_dialect(one) for one in wanted.dialects)
+    )
 
 
 def plan_backlog(backlog: Backlog) -> plan.BacklogPolicy:
@@ -43,6 +46,8 @@ def plan_backlog(backlog: Backlog) -> plan.BacklogPolicy:
 def _expressions(spec: SubscriptionSpec) -> Iterator[tuple[str, str, Callable[[str], object]]]:
     if spec.filter is not None and spec.filter.cel is not None:
         yield "filter.cel", spec.filter.cel, compile_predicate
+    if spec.filter is not None and spec.filter.cesql is not None:
+        yield "filter.cesql", spec.filter.cesql, CesqlPredicate
     if spec.ordering is not None:
         yield "ordering.keyFrom", spec.ordering.key_from, compile_key
     if spec.merge is not None:

@@ -111,6 +111,8 @@ def test_no_attempt_is_planned_past_the_age_of_the_backlog() -> None:
     ("spec", "field"),
     [
         ({"filter": {"cel": "event.id ="}}, "spec.filter.cel"),
+        ({"filter": {"cesql": "id ="}}, "spec.filter.cesql"),
+        ({"filter": {"cesql": "NOPE(id) = 1"}}, "spec.filter.cesql"),
         ({"ordering": {"keyFrom": "event.id +"}}, "spec.ordering.keyFrom"),
         ({"merge": {"keyFrom": "evnt.id", "windowSeconds": 1}}, "spec.merge.keyFrom"),
     ],
