@@ -10,7 +10,7 @@ from typing import Literal
 
 from jethook_contract.record import Record
 from jethook_contract.secrets import PlanSecrets, SigningKey
-from jethook_contract.selection import BacklogPolicy, Batch, Filter, Merge, Ordering
+from jethook_contract.selection import BacklogPolicy, Batch, Binding, Filter, Merge, Ordering, Transform
 from jethook_contract.subjects import matches
 from jethook_contract.target import Target
 
@@ -62,8 +62,9 @@ class PlanPart(Record):
     Not `Active`, it has no target and no secrets: the backlog waits, its owner reports it. `reason` and `message` say
     why it is `Withheld`. `stream` and `consumer` exist before the part is written. `filters` are the filter subjects
     that the Subscription wants; `retired` those that its consumer has beyond them; `filter` looks into the events
-    themselves. At most one of `ordering`, `merge` and `batch` is set. `sealed` is a Fernet token of `PlanSecrets`;
-    `secrets_digest` a keyed digest of the plaintext, so that equal secrets make an equal part.
+    themselves; `transform` shapes what is sent from the `bindings`. At most one of `ordering`, `merge` and `batch` is
+    set. `sealed` is a Fernet token of `PlanSecrets`; `secrets_digest` a keyed digest of the plaintext, so that
+    equal secrets make an equal part.
     """
 
     version: Literal[1] = 1
@@ -83,6 +84,8 @@ class PlanPart(Record):
     ordering: Ordering | None = None
     merge: Merge | None = None
     batch: Batch | None = None
+    bindings: tuple[Binding, ...] = ()
+    transform: Transform | None = None
     backlog: BacklogPolicy = BacklogPolicy()
     target: Target | None = None
     sealed: str = ""

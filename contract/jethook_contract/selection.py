@@ -6,6 +6,7 @@ from typing import Literal
 
 from jethook_contract.record import Record
 
+BindingType = Literal["Any", "Boolean", "Integer", "Number", "String", "List", "Object"]
 MergeStrategy = Literal["Latest", "Collect"]
 
 
@@ -33,6 +34,25 @@ class Filter(Record):
     cel: str = ""
     cesql: str = ""
     dialects: tuple[Dialect, ...] = ()
+
+
+class Binding(Record):
+    """A named value of each event: `from_` and `default` are CEL expressions, an empty `default` is none.
+
+    The default is taken where `from_` has no answer, as for a field that is missing. A value of another type than
+    `type` fails.
+    """
+
+    name: str
+    from_: str
+    type: BindingType = "Any"
+    default: str = ""
+
+
+class Transform(Record):
+    """What becomes of the data of an event: `template` is a JSON text with `${...}` in it, empty for none."""
+
+    template: str = ""
 
 
 class Ordering(Record):

@@ -7,7 +7,7 @@ step of a comprehension takes 0.6 us, one of `map` and `filter` copies what it h
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from jethook_contract.attributes import shown
@@ -38,13 +38,15 @@ _FAULTS: tuple[tuple[type[Exception], str], ...] = (
 class Expression:
     """A compiled expression; `reason` is that of the Invalid which a failed evaluation raises."""
 
-    def __init__(self, text: str, *, program: cel.Program, checked: Checked, reason: str) -> None:
+    def __init__(self, text: str, *, program: cel.Program, checked: Checked, condition: bool, reason: str) -> None:
         self.text = text
         self._program = program
         self._checked = checked
         self._reason = reason
         self._outer = tuple(mention for mention in checked.mentions if mention.macro is None)
         self._factor = 1 + sum(macro.operators for macro in checked.macros)
+        self._path = checked.mentions[0].path if checked.is_path and not condition else None
+        self._read = _tree(mention.path for mention in checked.mentions)
 
     @property
     def mentions(self) -> tuple[Mention, ...]:
@@ -56,6 +58,8 @@ class Expression:
 
         `document_bytes`: size of what the variables hold, taken for each list or object that is mentioned.
         """
+        if self._path is not None:
+            return self._field(variables, self._path)
         self._check_size(variables, document_bytes=document_bytes)
         budget = _Budget(self._step_costs(variables, document_bytes=document_bytes))
         result = self._run(variables, budget=budget)
@@ -66,6 +70,15 @@ class Expression:
     def failed(self, fault: str) -> Invalid:
         """Make the error of an evaluation that gave nothing."""
         return Invalid(self._reason, f"the CEL expression failed on this event: {fault}")
+
+    def _field(self, variables: Mapping[str, object], path: tuple[str, ...]) -> object:
+        """Read a field without the library, which would copy all that the variables hold to find it."""
+        value: Any = variables
+        for name in path:
+            if not isinstance(value, Mapping) or name not in value:
+                raise self.failed(self._fault(KeyError(name) if isinstance(value, Mapping) else TypeError()))
+            value = value[name]
+        return value
 
     def _check_size(self, variables: Mapping[str, object], *, document_bytes: int) -> None:
         touched = self._factor * sum(_size(one, variables=variables, document=document_bytes) for one in self._outer)
@@ -82,10 +95,11 @@ class Expression:
         return tuple(costs)
 
     def _run(self, variables: Mapping[str, object], *, budget: _Budget) -> object:
+        given = _selected(variables, self._read)
         try:
             if self._checked.macros:
-                return self._program.execute(_context(variables, budget=budget))
-            return self._program.execute(dict(variables))
+                return self._program.execute(_context(given, budget=budget))
+            return self._program.execute(given)
         except (KeyboardInterrupt, SystemExit):
             raise
         except BaseException as exc:  # noqa: BLE001 -- a panic of the library is no Exception
@@ -124,7 +138,7 @@ def compile_expression(text: str, *, variables: Collection[str], condition: bool
     program = _compiled(text, checked=None)
     if checked.macros or condition:
         program = _compiled(f"({checked.source}) ? true : false" if condition else checked.source, checked=checked)
-    return Expression(text, program=program, checked=checked, reason=reason)
+    return Expression(text, program=program, checked=checked, condition=condition, reason=reason)
 
 
 def _compiled(source: str, *, checked: Checked | None) -> cel.Program:
@@ -147,10 +161,31 @@ def _syntax_fault(text: str) -> str:
     return f"line {line[:6]}, character {column[:6]}: {shown(fault.strip().partition(' expecting')[0].splitlines()[0])}"
 
 
-def _context(variables: Mapping[str, object], *, budget: _Budget) -> cel.Context:
+def _context(variables: dict[str, Any], *, budget: _Budget) -> cel.Context:
     import cel  # loaded by then
 
-    return cel.Context(dict(variables), {STEP: budget.step})
+    return cel.Context(variables, {STEP: budget.step})
+
+
+_Tree = dict[str, Any]  # of names; an empty one takes all that is below
+
+
+def _tree(paths: Iterable[tuple[str, ...]]) -> _Tree:
+    """Join the paths that an expression reads; one that ends above another takes the place of it."""
+    tree: _Tree = {}
+    for path in sorted(paths, key=len, reverse=True):  # the shorter ones last, since they take more
+        place = tree
+        for name in path[:-1]:
+            place = place.setdefault(name, {})
+        place[path[-1]] = {}
+    return tree
+
+
+def _selected(value: Any, tree: _Tree) -> Any:
+    """Give what an expression reads of the variables, since the library copies all that it is given."""
+    if not tree or not isinstance(value, Mapping):
+        return value
+    return {name: _selected(value[name], below) for name, below in tree.items() if name in value}
 
 
 def _step_cost(macro: Macro) -> int:

@@ -80,11 +80,15 @@ class Macro:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checked:
-    """An expression that may be compiled: `source` asks `STEP(number of the macro)` at each step of a comprehension."""
+    """An expression that may be compiled: `source` asks `STEP(number of the macro)` at each step of a comprehension.
+
+    `is_path`: it is a variable and fields of it, and nothing else, as in event.data.amount.
+    """
 
     source: str
     mentions: tuple[Mention, ...]
     macros: tuple[Macro, ...]
+    is_path: bool
 
 
 def check_syntax(text: str, *, variables: Collection[str]) -> Checked:
@@ -137,7 +141,10 @@ class _Reader:
             index = self._step(index)
         if self._open:
             raise bad(f"a {self._open[-1][0]} is never closed; add the {_CLOSING[self._open[-1][0]]}")
-        return Checked(source=self._rewritten(text), mentions=tuple(self._mentions), macros=tuple(self._macros))
+        is_path = len(self._mentions) == 1 and len(self._tokens) == 2 * len(self._mentions[0].path) - 1
+        return Checked(
+            source=self._rewritten(text), mentions=tuple(self._mentions), macros=tuple(self._macros), is_path=is_path
+        )
 
     @property
     def _inside(self) -> int | None:

@@ -12,6 +12,7 @@ from typing import Any
 
 import orjson
 
+from jethook_contract.errors import Invalid
 from jethook_contract.event import OPTIONAL, REQUIRED, CloudEvent
 from jethook_processing.expression_program import Expression, compile_expression
 from jethook_processing.expression_syntax import MAX_CHARACTERS, Mention
@@ -20,11 +21,14 @@ __all__ = [
     "MAX_CHARACTERS",
     "MAX_KEY_CHARACTERS",
     "Condition",
+    "EventDocument",
     "KeyExpression",
     "Predicate",
+    "ValueExpression",
     "compile_condition",
     "compile_key",
     "compile_predicate",
+    "compile_value",
 ]
 
 MAX_KEY_CHARACTERS = 1024
@@ -67,6 +71,27 @@ class KeyExpression:
         return value
 
 
+class ValueExpression:
+    """Any value, from an event and from further variables that are objects."""
+
+    def __init__(self, expression: Expression) -> None:
+        self._expression = expression
+        self._with_data = mentions_data(expression.mentions)
+
+    def __call__(
+        self, document: EventDocument, variables: Mapping[str, Mapping[str, object]], *, more_bytes: int
+    ) -> object:
+        """Give the value as Python has it; raises Invalid with the reason that it was compiled with.
+
+        `more_bytes`: about how large the further variables are.
+        """
+        return document.evaluate(self._expression, with_data=self._with_data, more=variables, outside_bytes=more_bytes)
+
+    def failed(self, fault: str) -> Invalid:
+        """Make the error for a value that cannot be used."""
+        return self._expression.failed(fault)
+
+
 class Condition:
     """A condition on an event and on further variables that are objects, for commands that select."""
 
@@ -92,6 +117,15 @@ def compile_key(text: str) -> KeyExpression:
     return KeyExpression(compile_expression(text, variables=("event",), condition=False, reason="KeyFailed"))
 
 
+def compile_value(text: str, *, variables: Collection[str], reason: str) -> ValueExpression:
+    """Compile an expression on `event` and the further variables; raises Invalid `BadExpression`.
+
+    `reason`: of the Invalid that a failed evaluation raises.
+    """
+    names = ("event", *variables)
+    return ValueExpression(compile_expression(text, variables=names, condition=False, reason=reason))
+
+
 def compile_condition(text: str, *, variables: Collection[str]) -> Condition:
     """Compile a condition on `event` and the further variables; raises Invalid `BadExpression`."""
     names = ("event", *variables)
@@ -104,14 +138,42 @@ def mentions_data(mentions: Collection[Mention]) -> bool:
 
 
 def _evaluate(
-    expression: Expression, event: CloudEvent | None, *, with_data: bool, more: Mapping[str, Mapping[str, object]]
+    expression: Expression,
+    event: CloudEvent | None,
+    *,
+    with_data: bool,
+    more: Mapping[str, Mapping[str, object]],
 ) -> object:
-    variables: dict[str, object] = {"event": {} if event is None else _attributes(event), **more}
-    size = _OUTSIDE_DATA_BYTES
-    if with_data and event is not None and event.data is not None and event.data_form != "Octets":
-        size += len(event.data)
-        variables["event"] |= {"data": _data(expression, event.data, form=event.data_form)}  # type: ignore[operator]
-    return expression.evaluate(variables, document_bytes=size)
+    document = EventDocument(event) if event is not None else _NO_EVENT
+    return document.evaluate(expression, with_data=with_data, more=more, outside_bytes=0)
+
+
+class EventDocument:
+    """An event as the variable `event`; its data are parsed once, at the first expression that mentions them."""
+
+    def __init__(self, event: CloudEvent | None) -> None:
+        self.event = event
+        self._plain: dict[str, Any] = {} if event is None else _attributes(event)
+        self._whole: dict[str, Any] | None = None
+
+    def evaluate(
+        self,
+        expression: Expression,
+        *,
+        with_data: bool,
+        more: Mapping[str, Mapping[str, object]],
+        outside_bytes: int,
+    ) -> object:
+        """Evaluate an expression on the event; raises Invalid with the expression's reason."""
+        size, event = _OUTSIDE_DATA_BYTES + outside_bytes, self.event
+        if not with_data or event is None or event.data is None or event.data_form == "Octets":
+            return expression.evaluate({"event": self._plain, **more}, document_bytes=size)
+        if self._whole is None:
+            self._whole = self._plain | {"data": _data(expression, event.data, form=event.data_form)}
+        return expression.evaluate({"event": self._whole, **more}, document_bytes=size + len(event.data))
+
+
+_NO_EVENT = EventDocument(None)
 
 
 def _attributes(event: CloudEvent) -> dict[str, Any]:

@@ -19,7 +19,7 @@ class EventFilter(ApiModel):
     """A CEL expression over `event`, true for an event that is wanted: event.data.amount > 100. An event on which it
     fails becomes a dead letter. Default: none."""
     cesql: Annotated[str, Field(min_length=1, max_length=4096)] | None = None
-    """A CESQL expression over the attributes, true for an event that is wanted: subject LIKE 'order-%' AND priority > 3.
+    """A CESQL expression over the attributes, true for an event that is wanted: subject LIKE 'a-%' AND priority > 3.
     An event without an attribute that it names is not wanted; one on which it fails becomes a dead letter. Default:
     none."""
     dialects: Dialects = ()

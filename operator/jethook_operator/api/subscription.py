@@ -12,6 +12,7 @@ from jethook_operator.api.resource import LenientStatus, Resource
 from jethook_operator.api.retry import RetryOverride
 from jethook_operator.api.rules import ListType, Rule, spelled
 from jethook_operator.api.selection import Backlog, Batch, EventFilter, Merge, Ordering
+from jethook_operator.api.shaping import Bindings, Transform
 
 MAX_EVENT_TYPES = 9  # more filter subjects make a consumer slow (docs: NATS, measured)
 
@@ -68,10 +69,23 @@ _AGE_RULE = Rule(
 )
 
 
+_BINDINGS_RULE = Rule(
+    cel="!has(self.bindings) || self.bindings.size() == 0 || has(self.transform)",
+    message="bindings are used by transform only; add transform or remove bindings",
+    check=lambda spec: not spec.bindings or spec.transform is not None,
+)
+
+
 class SubscriptionSpec(ApiModel):
     """Which events go to which endpoint, and in what form."""
 
-    rules: ClassVar[tuple[Rule, ...]] = (_GROUPING_RULE, _BATCH_FORMAT_RULE, _COLLECT_FORMAT_RULE, _AGE_RULE)
+    rules: ClassVar[tuple[Rule, ...]] = (
+        _GROUPING_RULE,
+        _BATCH_FORMAT_RULE,
+        _COLLECT_FORMAT_RULE,
+        _AGE_RULE,
+        _BINDINGS_RULE,
+    )
 
     endpoint_ref: EndpointReference
     """The WebhookEndpoint that gets the events, in the same namespace. Events wait while it is missing."""
@@ -83,6 +97,10 @@ class SubscriptionSpec(ApiModel):
     they were published before."""
     filter: EventFilter | None = None
     """Which events of these types are wanted, by what is in them. Default: all."""
+    bindings: Bindings = ()
+    """Values that are read from each event for the transformation, at most 16. Default: none."""
+    transform: Transform | None = None
+    """What is sent in the place of the event's data. Default: the data as they came, byte for byte."""
     format: Literal["Structured", "Binary", "Data"] = "Structured"
     """Form of the request. Structured (default): the whole event as one JSON document. Binary: the data as body, the
     attributes as ce-* headers. Data: the data alone."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -10,8 +11,10 @@ from jethook_contract.errors import Invalid
 from jethook_operator.api.dialects import Dialect, InnerDialect, InnermostDialect
 from jethook_operator.api.selection import Backlog, EventFilter
 from jethook_operator.api.subscription import SubscriptionSpec
+from jethook_processing.bindings import Context
 from jethook_processing.cesql import CesqlPredicate
 from jethook_processing.expressions import compile_key, compile_predicate
+from jethook_processing.transform import Shaper
 
 AnyDialect = Dialect | InnerDialect | InnermostDialect
 
@@ -23,6 +26,7 @@ def check_expressions(spec: SubscriptionSpec) -> None:
             compiled(text)
         except Invalid as exc:
             raise Invalid(exc.reason, f"spec.{field}: {exc.message}") from exc
+    _check_shaping(spec)
 
 
 def plan_filter(wanted: EventFilter | None) -> plan.Filter:
@@ -52,6 +56,29 @@ def _expressions(spec: SubscriptionSpec) -> Iterator[tuple[str, str, Callable[[s
         yield "ordering.keyFrom", spec.ordering.key_from, compile_key
     if spec.merge is not None:
         yield "merge.keyFrom", spec.merge.key_from, compile_key
+
+
+def plan_bindings(spec: SubscriptionSpec) -> tuple[plan.Binding, ...]:
+    """Translate the bindings, in the order of the spec."""
+    return tuple(
+        plan.Binding(name=one.name, from_=one.from_, type=one.type, default=one.default or "") for one in spec.bindings
+    )
+
+
+def plan_transform(spec: SubscriptionSpec) -> plan.Transform | None:
+    """Translate the transformation; the template's keys are sorted, as the API server's are."""
+    if spec.transform is None:
+        return None
+    return plan.Transform(template=json.dumps(spec.transform.template, ensure_ascii=False, sort_keys=True))
+
+
+def _check_shaping(spec: SubscriptionSpec) -> None:
+    context = Context(namespace="", endpoint="", subscription="")
+    for field, transform in (("bindings", None), ("transform.template", plan_transform(spec))):
+        try:
+            Shaper(plan_bindings(spec), transform, context=context)
+        except Invalid as exc:
+            raise Invalid(exc.reason, f"spec.{field}: {exc.message}") from exc
 
 
 def _dialect(dialect: AnyDialect) -> plan.Dialect:
