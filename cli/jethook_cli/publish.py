@@ -9,26 +9,20 @@ import sys
 import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from hashlib import blake2b
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from nats.aio.client import Client
-from nats.errors import Error as NatsError
-from nats.js.errors import APIError, NoStreamResponseError
 
 from jethook_cli import options
-from jethook_contract.cloudevents import CloudEvent, parse_structured, to_structured
+from jethook_contract.cloudevents import CloudEvent, parse_structured
 from jethook_contract.connection import ConnectionHooks, ConnectionSettings, connect, disconnect
 from jethook_contract.errors import Invalid, Unavailable
-from jethook_contract.subjects import events_subject
+from jethook_contract.publishing import publish_event
 from jethook_contract.tracing import TRACEPARENT, parse_trace
 
 _IN_FLIGHT = 64
-_ACK_TIMEOUT_SECONDS = 5.0
 _MAX_DATA_CHARACTERS = 8 * 1024 * 1024
-_STREAM_FULL = 10077
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,39 +104,6 @@ async def send(draft: Draft, *, count: int, settings: ConnectionSettings) -> Non
         print(f"published {count} events to namespace {draft.namespace}", file=sys.stderr)
 
 
-async def publish_event(client: Client, *, namespace: str, event: CloudEvent) -> int:
-    """Store one event and give its stream sequence.
-
-    Raises Invalid `NoStream` where no Jethook object makes a stream, Unavailable `StreamFull` when it has no room.
-    """
-    headers = {
-        "Content-Type": "application/cloudevents+json",
-        "Nats-Msg-Id": message_id(event),
-    }
-    try:
-        ack = await client.jetstream().publish(
-            events_subject(namespace, event.type), to_structured(event), timeout=_ACK_TIMEOUT_SECONDS, headers=headers
-        )
-    except NoStreamResponseError as exc:
-        raise Invalid(
-            "NoStream", f"namespace {namespace} has no events stream: create a Subscription there first"
-        ) from exc
-    except APIError as exc:
-        raise _refusal(exc, namespace) from exc
-    except (TimeoutError, NatsError, OSError) as exc:
-        raise Unavailable(
-            "NATSUnreachable",
-            f"NATS did not acknowledge event {event.id} within {_ACK_TIMEOUT_SECONDS} s: it may or may not be stored;"
-            " those whose id was printed are",
-        ) from exc
-    return ack.seq
-
-
-def message_id(event: CloudEvent) -> str:
-    """Give the id by which JetStream tells a repeat: a hash of source and id (design section 7)."""
-    return blake2b(f"{event.source}\0{event.id}".encode(), digest_size=16).hexdigest()
-
-
 def _traceparent(value: str | None) -> str | None:
     """Check what was typed: a dispatcher would ignore a mistake in silence."""
     if value is None:
@@ -199,13 +160,3 @@ def _json(data: str) -> bytes:
     except ValueError as exc:
         raise Invalid("BadData", f"the data is no JSON: {exc}") from exc
     return encoded
-
-
-def _refusal(exc: APIError, namespace: str) -> Unavailable:
-    if exc.err_code == _STREAM_FULL or "maximum" in (exc.description or ""):
-        return Unavailable(
-            "StreamFull",
-            f"the events stream of namespace {namespace} is full, nothing was stored or evicted: "
-            f"see `jethook get subscriptions -n {namespace}` for whose backlog holds it",
-        )
-    return Unavailable("Refused", f"NATS refused the event: {exc.description} (err_code {exc.err_code})")

@@ -1,0 +1,1 @@
+"""What carries the rules out: the HTTP server, NATS, files of keys, the log."""
