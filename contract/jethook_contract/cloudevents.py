@@ -50,6 +50,7 @@ MAX_BATCH_BYTES = 8 * 1024 * 1024
 MAX_BATCH_EVENTS = 1000
 
 _INTEGER = re.compile(r"-?[0-9]{1,19}")
+_REQUIRED = frozenset(REQUIRED)
 _LITERALS = {"true": True, "false": False}
 
 
@@ -110,9 +111,9 @@ def _read_event(text: str) -> CloudEvent:
         for name, value in attributes.items():
             if value is not None:
                 (core if name in CORE else extensions)[name] = value
-    for name in REQUIRED:
-        if name not in core:
-            raise Invalid("MissingAttribute", f"attribute {name}: it is missing; every CloudEvent has one")
+    if not core.keys() >= _REQUIRED:
+        missing = next(name for name in REQUIRED if name not in core)
+        raise Invalid("MissingAttribute", f"attribute {missing}: it is missing; every CloudEvent has one")
     if extensions:
         core["extensions"] = extensions
     content, form = _read_data(data, octets, datacontenttype=core.get("datacontenttype"))

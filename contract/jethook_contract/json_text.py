@@ -80,19 +80,19 @@ def read_usual_object(text: str, *, last: str) -> tuple[dict[str, object], str] 
             return None
         begin = colon.end()
     head = text[:start].rstrip(_SPACE)
-    if head[-1:] != ",":
-        return None
     rest = text[begin:].strip(_SPACE)
+    if head[-1:] != "," or rest[-1:] != "}":
+        return None
     value = rest[:-1].rstrip(_SPACE)
     try:
         members: dict[str, object] = orjson.loads(head[:-1] + "}")
         orjson.loads(value)
     except orjson.JSONDecodeError:
         return None
-    kinds = [type(member) for member in members.values()]
+    kinds = list(map(type, members.values()))
     # Two quotes a string: where there are more, a name came twice, or a quote is escaped.
     quotes = 2 * (len(members) + kinds.count(str))
-    usual = rest.endswith("}") and last not in members and _SCALARS.issuperset(kinds) and head.count('"') == quotes
+    usual = head.count('"') == quotes and last not in members and _SCALARS.issuperset(kinds)
     return (members, value) if usual else None
 
 

@@ -107,7 +107,7 @@ BUILD = Family("jethook_dispatcher_build_info", "gauge", "1; the version and the
 LOOP_BUSY = Family(
     "jethook_dispatcher_event_loop_busy_seconds_total",
     "counter",
-    "CPU time of the event loop's thread; its rate is the utilisation, 1 when the process can do no more.",
+    "Time that the event loop worked or waited for a CPU; its rate is the utilisation, 1 when it can do no more.",
 )
 NATS_CONNECTED = Family("jethook_dispatcher_nats_connected", "gauge", "1 while NATS is connected, else 0.")
 NATS_RECONNECTS = Family("jethook_dispatcher_nats_reconnects_total", "counter", "Connections to NATS that came back.")

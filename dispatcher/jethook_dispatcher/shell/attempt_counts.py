@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Protocol
 
 import structlog
@@ -44,6 +45,7 @@ class AttemptCountStore:
         self._nonce = nonce
         self._replicas = replicas
         self._bucket: KeyValue | None = None
+        self._asking: dict[str, asyncio.Task[str]] = {}
 
     async def load(self, part: PlanPart) -> AttemptCounts:
         """Read the counts of a Subscription; none of another stream, none when they cannot be read.
@@ -94,7 +96,17 @@ class AttemptCountStore:
         return self._bucket
 
     async def _stream_created(self, stream: str) -> str:
-        info = await self._jetstream.stream_info(stream)
+        """Ask for a stream's creation time; those who ask while an answer is on its way share it."""
+        asking = self._asking.get(stream)
+        if asking is None:
+            asking = self._asking[stream] = asyncio.create_task(self._ask_created(stream))
+        return await asyncio.shield(asking)  # who is cancelled takes the answer from nobody else
+
+    async def _ask_created(self, stream: str) -> str:
+        try:
+            info = await self._jetstream.stream_info(stream)
+        finally:
+            del self._asking[stream]
         return info.created.isoformat() if info.created else ""
 
 

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
+from pathlib import Path
+
+NANOSECONDS = 1_000_000_000
+_SCHEDSTAT = Path("/proc/thread-self/schedstat")
 
 
 class Clock:
@@ -26,15 +30,28 @@ class Clock:
 
 
 class LoopLoad:
-    """Measure how busy the thread of the event loop is."""
+    """Measure how busy the thread of the event loop is; both methods are called in that thread."""
 
     def __init__(self) -> None:
-        self._cpu = time.thread_time()
+        self._busy = busy_seconds()
         self._wall = time.monotonic()
 
     def percent(self) -> int:
         """Give the busy share since the last call, 0 to 100."""
-        cpu, wall = time.thread_time(), time.monotonic()
-        share = (cpu - self._cpu) / (wall - self._wall) if wall > self._wall else 0.0
-        self._cpu, self._wall = cpu, wall
+        busy, wall = busy_seconds(), time.monotonic()
+        share = (busy - self._busy) / (wall - self._wall) if wall > self._wall else 0.0
+        self._busy, self._wall = busy, wall
         return max(0, min(100, round(100 * share)))
+
+
+def busy_seconds() -> float:
+    """Give for how long the calling thread has worked, or had work and waited for a CPU.
+
+    CPU time alone would call a process half idle that its CPU limit, or a full machine, keeps from doing more. Where
+    the kernel does not tell of the waiting it is CPU time. Source: /proc/<pid>/schedstat, Linux sched-stats.rst.
+    """
+    try:
+        running, waiting, _ = _SCHEDSTAT.read_text().split()
+    except (OSError, ValueError):
+        return time.thread_time()
+    return max(time.thread_time(), (int(running) + int(waiting)) / NANOSECONDS)

@@ -35,6 +35,7 @@ from jethook_dispatcher.shell.http import (
     running_attempt,
 )
 from jethook_dispatcher.shell.http_faults import fault_of
+from jethook_dispatcher.shell.http_request import Whole
 from jethook_dispatcher.shell.resolver import CachingResolver
 
 MAX_ANSWER_BYTES = 16 * 1024
@@ -112,8 +113,7 @@ class Deliverer:
         token = None if request.client_credentials is None else await self._beside.token(request)
         response = await self._session.post(
             _parsed(request.url),
-            data=request.body,
-            headers=request.headers if token is None else (*request.headers, _bearer(token)),
+            data=Whole(request.headers if token is None else (*request.headers, _bearer(token)), request.body),
             timeout=_timeout(request.timeout_seconds if token is None else _left(request, started=started)),
             allow_redirects=False,
             ssl=True if request.tls is None else await self._beside.contexts.of_receiver(request.tls),

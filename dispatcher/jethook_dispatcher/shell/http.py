@@ -7,6 +7,7 @@ address between check and use gains nothing). Connections kept open are judged a
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import ssl
 from collections.abc import Callable
@@ -19,6 +20,7 @@ import aiohttp
 from aiohttp.abc import AbstractResolver
 
 from jethook_dispatcher.core.egress import EgressPolicy
+from jethook_dispatcher.shell.http_request import WholeRequest
 from jethook_dispatcher.shell.resolver import CachingResolver
 from jethook_dispatcher.shell.tls import system_context
 
@@ -103,6 +105,7 @@ def delivery_session(
         connector=connector,
         cookie_jar=aiohttp.DummyCookieJar(),
         trust_env=False,
+        request_class=WholeRequest,
         auto_decompress=False,
         skip_auto_headers=("Accept-Encoding",),
         read_bufsize=READ_BUFFER_BYTES,
@@ -130,6 +133,9 @@ class GuardedConnector(aiohttp.TCPConnector):
         attempt = running_attempt.get()
         while True:
             connection = await super().connect(req, traces, timeout)
+            # All that is ready to be sent leaves in one stretch: writes that are spread out cost the system more, as
+            # whoever takes them in is woken for each (docs/performance.md).
+            await asyncio.sleep(0)
             if self._usable(connection, attempt=attempt):
                 break
             connection.close()
@@ -140,7 +146,7 @@ class GuardedConnector(aiohttp.TCPConnector):
 
     def _usable(self, connection: aiohttp.connector.Connection, *, attempt: Attempt) -> bool:
         protocol = connection.protocol
-        if protocol is None:
+        if protocol is None or not protocol.is_connected():
             return False
         policy = self._policy()
         judged_by = self._judged_by.get(protocol)

@@ -221,16 +221,19 @@ class Lane:
             self._services.spawn(self._load(source))
 
     async def _load(self, source: Source) -> None:
-        grant = self._grant
         try:
-            await self._gate.load()
-            counts = await self._services.counts.load(source.part)
+            async with self._services.loads:
+                grant = self._grant  # only now: there may be another one than when the turn was asked for
+                if grant is None:
+                    return
+                await self._gate.load()
+                counts = await self._services.counts.load(source.part)
         except Unavailable as exc:
             _log.warning("records not loaded", subscription=source.part.subscription.name, reason=exc.reason)
             return
         finally:
             self._loading.discard(source.part.subscription.name)
-        if grant is not None and grant is self._grant and source.counts is None:
+        if grant is self._grant and source.counts is None:
             source.counts = counts
             await self._gather(source)
             self._workers.advance()

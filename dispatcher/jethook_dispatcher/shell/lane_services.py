@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from nats.aio.client import Client
@@ -17,10 +18,13 @@ from jethook_dispatcher.shell.deadletters import Death
 from jethook_dispatcher.shell.lane_acks import Acks
 from jethook_dispatcher.shell.lane_handshake import Consent
 from jethook_dispatcher.shell.lane_held import ByteBudget, Held
+from jethook_dispatcher.shell.lane_pace import Pace
 from jethook_dispatcher.shell.lane_reports import Reporter
 from jethook_dispatcher.shell.lane_source import Source
 from jethook_dispatcher.shell.lane_suspects import Suspects
 from jethook_dispatcher.shell.lane_work import Work
+
+LOADS_AT_ONCE = 50
 
 Spawn = Callable[[Coroutine[Any, Any, None]], None]
 
@@ -64,7 +68,12 @@ class ConsumerStates(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaneServices:
-    """What all lanes of a process share. `spawn` starts a task that the process waits for at its end."""
+    """What all lanes of a process share. `spawn` starts a task that the process waits for at its end.
+
+    `pace`: an attempt begins when it has a turn. `loads`: so many Subscriptions are loaded at once. Thousands that are
+    gained together would hold up the event loop, and everything else that NATS is asked, for longer than a lease is
+    good.
+    """
 
     client: Client
     clock: Clock
@@ -78,3 +87,5 @@ class LaneServices:
     budget: ByteBudget
     suspects: Suspects
     spawn: Spawn
+    pace: Pace = field(default_factory=Pace)
+    loads: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(LOADS_AT_ONCE))

@@ -23,10 +23,12 @@ from jethook_dispatcher.shell.lane_grant import Grant
 from jethook_dispatcher.shell.lane_held import ByteBudget, Held, Holding
 from jethook_dispatcher.shell.pull import Puller
 from jethook_processing.batch import batch_id, batched_size, render_batch
+from jethook_processing.bindings import Context
 from jethook_processing.expressions import compile_key
 from jethook_processing.filters import EventFilter
 from jethook_processing.parse import parse_message
 from jethook_processing.render import render, webhook_id
+from jethook_processing.transform import Shaper
 
 _MAX_REMEMBERED_SUBJECTS = 256
 
@@ -69,7 +71,11 @@ class Source:
         self._key_of = compile_key(keyed.key_from) if keyed else None
         self._batches = part.batch is not None or (part.merge is not None and part.merge.strategy == "Collect")
         self._filter = EventFilter(part.filter)
-        self._filters = bool(part.filter.cel or part.filter.dialects)
+        self._shaper = Shaper(
+            part.bindings,
+            part.transform,
+            context=Context(part.namespace, endpoint=part.endpoint.name, subscription=part.subscription.name),
+        )
         self.form = RequestForm(part, secrets=secrets) if part.state == "Active" else None
         self.part = part
         self._wanted: set[str] = set()
@@ -108,7 +114,7 @@ class Source:
     @property
     def evaluates(self) -> bool:
         """Tell whether a message is read when it comes, and not only by its attempt."""
-        return self._filters or self._key_of is not None or self.part.batch is not None
+        return not self._filter.idle or self._key_of is not None or self.part.batch is not None
 
     @property
     def plain(self) -> bool:
@@ -146,17 +152,19 @@ class Source:
         key, event = "", None
         if self.evaluates:
             event = read_event(held.message)
-            if self._filters and not self._filter.wants(event):
+            if not self._filter.wants(event):
                 return None
             key = self._key_of(event) if self._key_of is not None else ""
-        size = batched_size(event) if self._batches and event is not None else len(held.message.data)
+        size = len(held.message.data)
+        if self._batches and event is not None:
+            size = batched_size(self._shaper(event))  # one that cannot be shaped would take its whole batch with it
         return Item(sequence=held.handed.sequence, key=key, attempts=attempts, size=size, event=event, payload=held)
 
     def request(self, parcel: Parcel, *, delivery_id: str, attempt: int, now: datetime, target: int) -> OutgoingRequest:
         """Build one attempt's request; raises Invalid when the event does not fit the Subscription's format."""
         if self.form is None:
             raise Bug("NoForm", "a source without a form builds no request")
-        events = [event_of(item) for item in parcel.sent]
+        events = [self._shaper(event_of(item)) for item in parcel.sent]
         content = render_batch(events) if parcel.batched else render(events[0], output_format=self.part.format)
         return self.form.build(
             content,

@@ -114,6 +114,7 @@ class Workers:
     async def _run(self, work: Work) -> None:
         source, outcome = work.source, None
         try:
+            await self._services.pace.turn()
             if source.hungry:
                 await self._refill(source)
             runner = self._services.suspects if work.parcel.items[0].alone else self._services.runner

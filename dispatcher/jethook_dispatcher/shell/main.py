@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import structlog
-from nats.aio.client import Client
 from pydantic import SecretStr
 
 from jethook_contract.connection import ConnectionHooks, connect_patiently, disconnect
@@ -44,6 +43,7 @@ from jethook_dispatcher.shell.lane_status import StatusReports, api_server
 from jethook_dispatcher.shell.lane_suspects import Suspects
 from jethook_dispatcher.shell.lanes import Lanes, LanesSettings
 from jethook_dispatcher.shell.membership import Membership, MembershipSettings
+from jethook_dispatcher.shell.membership_connection import Link, open_member_link
 from jethook_dispatcher.shell.monitored import monitored
 from jethook_dispatcher.shell.plan import PlanWatch
 from jethook_dispatcher.shell.settings import DispatcherSettings
@@ -84,15 +84,21 @@ async def _deliver(
     client = await connect_patiently(settings.nats, hooks=hooks, stop=stop, waiting=_tell_waiting)
     if client is None:
         return 0
+    members = await open_member_link(settings.nats, closed=_setter(closed), stop=stop, waiting=_tell_waiting)
+    if members is None:
+        await disconnect(client)
+        return 0
     kube = await KubeClient.open(settings.kubeconfig, context=settings.context) if settings.kubernetes else None
+    work = Link(client, hooks)
     dispatcher = Dispatcher(
-        settings, client=client, hooks=hooks, keys=keys, kube=kube, tracing=tracing, monitoring=monitoring
+        settings, work=work, members=members, keys=keys, kube=kube, tracing=tracing, monitoring=monitoring
     )
     try:
         await dispatcher.work(stop, closed=closed)
     finally:
         lost = closed.is_set()
         await dispatcher.close()
+        await disconnect(members.client)
         await disconnect(client)
     if lost:
         _log.error("NATS closed the connection for good")
@@ -122,14 +128,14 @@ class Dispatcher:
         self,
         settings: DispatcherSettings,
         *,
-        client: Client,
-        hooks: ConnectionHooks,
+        work: Link,
+        members: Link,
         keys: KeyRing,
         kube: KubeClient | None,
         tracing: Tracing | None,
         monitoring: Monitoring | None,
     ) -> None:
-        jetstream = client.jetstream()
+        client, jetstream = work.client, work.client.jetstream()
         self._client = client
         self._settings = settings
         self._egress = Egress()
@@ -138,7 +144,7 @@ class Dispatcher:
         self._deliverer = Deliverer.open(lambda: self._egress.policy)
         self._tracing = tracing
         self._kube = kube
-        self._membership = self._make_membership(hooks)
+        self._membership = self._make_membership(members, work)
         self._status = StatusReports(jetstream, pool=settings.pool, membership=self._membership, kube=kube)
         reports: Reporter = LoggedReports(self._status.reporter)
         if monitoring is not None:
@@ -158,7 +164,7 @@ class Dispatcher:
         self._plan = PlanWatch(
             jetstream, pool=settings.pool, keys=keys, on_part=self._lanes.put, on_pool=self._egress.set_pool
         )
-        hooks.reconnected += [self._plan.reconnected, self._lanes.reconnected]
+        work.hooks.reconnected += [self._plan.reconnected, self._lanes.reconnected]
         if monitoring is not None:
             monitoring.watch(
                 client=client,
@@ -223,16 +229,15 @@ class Dispatcher:
         await self._plan.pool_known.wait()
         await self._membership.run()
 
-    def _make_membership(self, hooks: ConnectionHooks) -> Membership:
+    def _make_membership(self, *links: Link) -> Membership:
         return Membership(
-            self._client,
+            links,
             settings=MembershipSettings(
                 member=self._settings.member,
                 pool=self._settings.pool,
                 drain_seconds=max(1.0, self._settings.drain_seconds - _RESERVE_SECONDS),
                 timings=self._settings.timings,
             ),
-            hooks=hooks,
             on_gain=self._gained,
             on_lose=self._lost,
             utilization=LoopLoad().percent,

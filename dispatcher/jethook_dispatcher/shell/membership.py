@@ -8,19 +8,18 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import structlog
-from nats.aio.client import Client
 
-from jethook_contract.connection import ConnectionHooks
 from jethook_contract.errors import JethookError
 from jethook_contract.members import ClaimRecord, LeaseRecord
 from jethook_dispatcher.core import ownership_events as events
 from jethook_dispatcher.core.ownership import step
 from jethook_dispatcher.core.ownership_state import NEVER, LossReason, Phase, Stage, State, Timings
 from jethook_dispatcher.shell.members_bucket import MembersBucket
+from jethook_dispatcher.shell.membership_connection import Link
 
 TICK_SECONDS = 0.25
 MAX_CONCURRENT_CLAIMS = 64
@@ -50,36 +49,39 @@ class MembershipSettings:
 class Membership:
     """Be a member of a pool.
 
-    `on_gain` is called with each shard to work on. `on_lose` is awaited for each shard given up: for Released it
-    returns when nothing is under way for the shard (it is cancelled after `drain_seconds`); for Lapsed and Fenced
-    the shard is already lost, nothing waits for it, and it may come for a shard that still drains. `utilization`
-    gives the busy share of the event loop in percent.
+    `links`: the connection over which leases go, then those without which nothing can be delivered: a member renews
+    its lease only while all of them are there, so that another one takes over where the work is cut off. `on_gain` is
+    called with each shard to work on. `on_lose` is awaited for each shard given up: for Released it returns when
+    nothing is under way for the shard (it is cancelled after `drain_seconds`); for Lapsed and Fenced the shard is
+    already lost, nothing waits for it, and it may come for a shard that still drains. `utilization` gives the busy
+    share of the event loop in percent.
     """
 
     def __init__(
         self,
-        client: Client,
+        links: Sequence[Link],
         *,
         settings: MembershipSettings,
-        hooks: ConnectionHooks,
         on_gain: Callable[[int], None],
         on_lose: Callable[[int, LossReason], Awaitable[None]],
         utilization: Callable[[], int],
     ) -> None:
         self._settings = settings
+        self._clients = [link.client for link in links]
         self._on_gain = on_gain
         self._on_lose = on_lose
         self._utilization = utilization
         self._bucket = MembersBucket(
-            client, pool=settings.pool, replicas=settings.replicas, timeout_seconds=settings.answer_seconds
+            self._clients[0], pool=settings.pool, replicas=settings.replicas, timeout_seconds=settings.answer_seconds
         )
-        self._state = State(member=settings.member, timings=settings.timings, connected=client.is_connected)
+        self._state = State(member=settings.member, timings=settings.timings, connected=self._connected)
         self._left = asyncio.Event()
         self._tasks: asyncio.TaskGroup | None = None
         self._claim_slots = asyncio.Semaphore(MAX_CONCURRENT_CLAIMS)
         self._log = log.bind(member=settings.member, pool=settings.pool)
-        hooks.disconnected.append(self._disconnected)
-        hooks.reconnected.append(self._reconnected)
+        for link in links:
+            link.hooks.disconnected.append(self._disconnected)
+            link.hooks.reconnected.append(self._reconnected)
 
     @property
     def token(self) -> str:
@@ -135,11 +137,16 @@ class Membership:
         self._apply(events.LeaveRequested())
         await self._left.wait()
 
+    @property
+    def _connected(self) -> bool:
+        return all(client.is_connected for client in self._clients)
+
     async def _disconnected(self) -> None:
         self._apply(events.Disconnected())
 
     async def _reconnected(self) -> None:
-        self._apply(events.Connected())
+        if self._connected:
+            self._apply(events.Connected())
 
     def _apply(self, event: events.Event) -> None:
         before = self._state
@@ -251,7 +258,7 @@ class Membership:
         after = self._state
         if after.phase is not before.phase:
             self._log.info("membership", phase=after.phase.value, nonce=after.nonce or before.nonce)
-        if before.in_pool() and not after.nonce and after.phase is not Phase.LEFT:
+        if before.in_pool() and after.nonce != before.nonce and after.phase is not Phase.LEFT:
             dropped = sum(holding.stage is not Stage.RELEASING for holding in before.holdings.values())
             self._log.warning("membership_lost", nonce=before.nonce, shards=dropped)
         if after.live != before.live:

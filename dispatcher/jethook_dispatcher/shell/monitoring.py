@@ -6,7 +6,6 @@ Values are read when somebody looks, in the event loop that delivers; the writin
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -20,7 +19,7 @@ from jethook_dispatcher.core import metric_families as families
 from jethook_dispatcher.core.endpoint_exposition import exposition
 from jethook_dispatcher.core.endpoint_metrics import EndpointMetrics
 from jethook_dispatcher.shell.attempts import AttemptLog
-from jethook_dispatcher.shell.clock import Clock
+from jethook_dispatcher.shell.clock import Clock, busy_seconds
 from jethook_dispatcher.shell.lane_held import ByteBudget
 from jethook_dispatcher.shell.lane_reports import Reporter
 from jethook_dispatcher.shell.lanes import Lanes
@@ -60,7 +59,7 @@ class Monitoring:
             Readings(
                 {
                     families.BUILD: lambda: {build: 1},
-                    families.LOOP_BUSY: time.thread_time,
+                    families.LOOP_BUSY: busy_seconds,
                     families.NATS_CONNECTED: lambda: self._vitals is not None and self._vitals.client.is_connected,
                     families.PARTS: lambda: self._endpoints.parts,
                     families.PARTS_REFUSED: lambda: self._endpoints.parts_refused,

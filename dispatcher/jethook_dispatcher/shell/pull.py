@@ -23,6 +23,8 @@ EXPIRES_SECONDS = 30.0
 _LATE_SECONDS = 5.0
 _GRID_SECONDS = 0.1
 """Requests end at multiples of it, so that those of many quiet consumers cost the process one wake-up together."""
+_STRETCH_MESSAGES = 16
+"""After so many the other lanes get their turn: a whole batch in one stretch would hold them up by a millisecond."""
 _FIRST_BACK_OFF_SECONDS = 1.0
 _MAX_BACK_OFF_SECONDS = 30.0
 _ENDED_AS_ASKED = frozenset({"404", "408"})
@@ -131,6 +133,8 @@ class Puller:
         self._hear()
         self._back_off = 0.0
         await self._on_message(message)
+        if self.heard % _STRETCH_MESSAGES == 0:
+            await asyncio.sleep(0)
 
     async def _ended(self, message: Msg) -> None:
         headers = message.headers or {}

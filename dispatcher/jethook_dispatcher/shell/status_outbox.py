@@ -23,7 +23,7 @@ from jethook_dispatcher.shell.clock import Clock
 
 TICK_SECONDS = 0.25
 LOOKS_A_TICK = 512
-LOADS_A_TICK = 256
+LOADS_AT_ONCE = 64
 LOOKS_AT_A_STRETCH = 32
 RETRY_SECONDS = 2.0
 FLUSH_SECONDS = 5.0
@@ -80,6 +80,7 @@ class StatusOutbox:
         self._queue: WriteQueue[ObjectKey] = WriteQueue()
         self._objects: dict[ObjectKey, Tracked] = {}
         self._in_flight: set[ObjectKey] = set()
+        self._loading = 0
         self._wake = asyncio.Event()
 
     def __contains__(self, key: ObjectKey) -> bool:
@@ -101,14 +102,15 @@ class StatusOutbox:
         self._objects.pop(key, None)
 
     async def run(self) -> None:
-        """Write what is due, for ever; idle while nothing waits. A write that takes long holds up no other."""
-        async with asyncio.TaskGroup() as writes:
+        """Write what is due, for ever; idle while nothing waits. What takes long holds up nothing else."""
+        async with asyncio.TaskGroup() as tasks:
             while True:
                 await self._wake.wait()
                 letters, missing = await self._look_through()
                 if letters:
-                    writes.create_task(self._write_all(letters))
-                await self._load_all(missing)
+                    tasks.create_task(self._write_all(letters))
+                if missing:
+                    tasks.create_task(self._load_all(missing))
                 if not self._queue:
                     self._wake.clear()
                 await asyncio.sleep(TICK_SECONDS)
@@ -130,7 +132,7 @@ class StatusOutbox:
         missing: list[tuple[Tracked, Place[ObjectKey]]] = []
         letters: list[_Letter] = []
         for look in range(1, LOOKS_A_TICK + 1):
-            place = self._queue.take(now=now) if len(missing) < LOADS_A_TICK else None
+            place = self._queue.take(now=now) if len(missing) + self._loading < LOADS_AT_ONCE else None
             if place is None:
                 break
             tracked = self._objects.pop(place.key)
@@ -174,7 +176,14 @@ class StatusOutbox:
         return _Letter(tracked, record, tracked.urgency_of(record))
 
     async def _load_all(self, missing: Sequence[tuple[Tracked, Place[ObjectKey]]]) -> None:
-        _tell(await asyncio.gather(*(self._load(tracked, place=place) for tracked, place in missing)))
+        self._loading += len(missing)
+        _tell(await asyncio.gather(*(self._counted_load(tracked, place=place) for tracked, place in missing)))
+
+    async def _counted_load(self, tracked: Tracked, *, place: Place[ObjectKey]) -> Unavailable | None:
+        try:
+            return await self._load(tracked, place=place)
+        finally:
+            self._loading -= 1
 
     async def _load(self, tracked: Tracked, *, place: Place[ObjectKey]) -> Unavailable | None:
         if tracked.revision is None:

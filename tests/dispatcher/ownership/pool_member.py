@@ -13,6 +13,7 @@ from typing import TextIO
 from jethook_contract.connection import ConnectionHooks, ConnectionSettings, connect
 from jethook_dispatcher.core.ownership_state import LossReason
 from jethook_dispatcher.shell.membership import Membership, MembershipSettings, monotonic_seconds
+from jethook_dispatcher.shell.membership_connection import Link
 
 POOL = "default"
 UNIT_SECONDS = 0.1
@@ -22,9 +23,8 @@ async def main(url: str, name: str, log: Path) -> None:
     hooks = ConnectionHooks()
     client = await connect(ConnectionSettings(servers=(url,)), hooks=hooks)
     membership = Membership(
-        client,
+        [Link(client, hooks)],
         settings=MembershipSettings(member=name, pool=POOL),
-        hooks=hooks,
         on_gain=lambda _shard: None,
         on_lose=_let_go,
         utilization=lambda: 7,

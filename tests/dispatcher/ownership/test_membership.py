@@ -20,6 +20,7 @@ from jethook_contract.members import SHARD_COUNT, LeaseRecord
 from jethook_contract.names import lease_key, members_bucket
 from jethook_dispatcher.core.ownership_state import LossReason
 from jethook_dispatcher.shell.membership import Membership, MembershipSettings, monotonic_seconds
+from jethook_dispatcher.shell.membership_connection import Link
 from tests.fixtures.nats import NatsServer
 from tests.fixtures.poll import eventually
 
@@ -171,9 +172,8 @@ async def node(server: NatsServer, *, name: str, drained: asyncio.Event | None =
     hooks = ConnectionHooks()
     client = await connect(ConnectionSettings(servers=(server.url,)), hooks=hooks)
     membership = Membership(
-        client,
+        [Link(client, hooks)],
         settings=MembershipSettings(member=name, pool=POOL),
-        hooks=hooks,
         on_gain=lambda shard: told.append(("gained", shard)),
         on_lose=lose,
         utilization=lambda: 7,

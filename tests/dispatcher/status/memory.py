@@ -10,15 +10,22 @@ from jethook_dispatcher.core.tracked import ObjectKey
 
 
 class MemoryStore:
-    """Keep records; `saves`: of what, in which order. A record named `slow` waits for `patience`, given at first."""
+    """Keep records; `saves`: of what, in which order.
+
+    To be saved, a record named `slow` waits for `patience`; to be loaded, one named `far` for `found`; given at first.
+    """
 
     def __init__(self) -> None:
         self.patience = asyncio.Event()
         self.patience.set()
+        self.found = asyncio.Event()
+        self.found.set()
         self.records: dict[ObjectKey, tuple[StatusRecord, int]] = {}
         self.saves: list[ObjectKey] = []
 
     async def load(self, key: ObjectKey) -> tuple[StatusRecord | None, int]:
+        if key.name == "far":
+            await self.found.wait()
         return self.records.get(key, (None, 0))
 
     async def save(self, record: StatusRecord, *, revision: int) -> int | None:

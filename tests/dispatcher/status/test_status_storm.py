@@ -145,3 +145,18 @@ async def test_at_rest_nothing_is_written_and_looks_grow_rare() -> None:
     assert (len(world.api.applied), len(world.store.saves)) == (written, saved)
     objects, seconds = 2 * len(world.parts), 120 * LOOK_SECONDS
     assert objects * seconds / 150 < world.clock.looks - looks <= objects * seconds / 120
+
+
+async def test_a_record_that_takes_long_to_read_holds_up_no_write() -> None:
+    world = World(40)
+    world.store.found.clear()
+    world.reporter.part_changed(_part("far"))
+    async with world.running():
+        for part in world.parts:
+            world.reporter.part_changed(part)
+        await asyncio.sleep(10)
+        assert len({key for key in world.store.saves if key.name != "far"}) == 2 * len(world.parts)
+        assert not [key for key in world.store.saves if key.name == "far"]
+        world.store.found.set()
+        await world.settle()
+    assert {key.kind for key in world.store.saves if key.name == "far"} == {"WebhookEndpoint", "Subscription"}
