@@ -46,16 +46,6 @@ async def test_another_installs_consumer_is_never_touched(client: Client, world:
     assert found.config.filter_subject == other.config.filter_subject
 
 
-async def test_a_namespace_of_another_uid_is_told_apart(client: Client, world: World, reconciler: Reconciler) -> None:
-    world.store.set_namespace_uid("shop", "first")
-    world.put(endpoint(), subscription())
-    await settle(reconciler, subscription_key())
-    world.store.set_namespace_uid("shop", "second")
-    fresh = Reconciler(client, settings=SETTINGS, surroundings=world.surroundings())
-    await settle(fresh, subscription_key())
-    assert world.status.ready(subscription_key()) == ("False", "OtherNamespace")
-
-
 async def test_changed_settings_reach_a_stream_that_exists(
     client: Client, world: World, reconciler: Reconciler
 ) -> None:
