@@ -126,6 +126,11 @@ class OperatorProcess:
         """Give the exit code, None while it runs."""
         return self._process.poll()
 
+    @property
+    def pid(self) -> int:
+        """Give the process id."""
+        return self._process.pid
+
     def stop(self) -> int:
         """Ask it to end; give its exit code."""
         self._process.terminate()

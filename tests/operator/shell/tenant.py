@@ -10,6 +10,7 @@ from typing import Any
 from hack.kubernetes import ApiServer
 from jethook_contract.connection import ConnectionSettings
 from jethook_operator.shell.settings import OperatorSettings
+from tests.fixtures import kstatus
 from tests.fixtures.nats import NatsServer
 from tests.operator.shell.running_operator import plan_keys, ready
 
@@ -35,7 +36,10 @@ class Tenant:
         await self.kubectl("apply", "-f", "-", stdin=text)
 
     async def get(self, kind: str, name: str) -> Any:
-        return json.loads(await self.kubectl("get", kind, name, "-o", "json", check=False) or "null")
+        found = json.loads(await self.kubectl("get", kind, name, "-o", "json", check=False) or "null")
+        if found is not None and found["apiVersion"].startswith("jethook.io/"):
+            kstatus.check(found)  # whatever a test looks at, Flux could have looked at
+        return found
 
     async def is_ready(self, kind: str, name: str, status: str = "True") -> bool:
         return ready(await self.get(kind, name)) == status
