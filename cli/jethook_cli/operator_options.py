@@ -36,6 +36,15 @@ StreamReplicas = Annotated[
 ResyncSeconds = Annotated[int, typer.Option(min=10, max=86_400, help="Seconds between two looks at every object.")]
 Workers = Annotated[int, typer.Option(min=1, max=64, help="Objects that are reconciled at a time.")]
 
+LeaderElect = Annotated[
+    bool,
+    typer.Option(
+        "--leader-elect/--no-leader-elect",
+        envvar="JETHOOK_LEADER_ELECT",
+        help="Work only while this process holds the Lease jethook-operator of --namespace; for several replicas.",
+    ),
+]
+
 
 def check_replicas(replicas: int) -> None:
     """Accept 1, 3 or 5, or raise Invalid `BadReplicas`."""

@@ -9,8 +9,10 @@ from pydantic import SecretStr
 from jethook_contract.sealing import KeyRing
 from jethook_operator.core.resources import Key, SecretValue
 from jethook_operator.core.status import Condition, StatusPatch
+from jethook_operator.shell.objects_status import status_document
 from jethook_operator.shell.reconciler import Surroundings
 from jethook_operator.shell.store import KINDS, ResourceStore
+from tests.fixtures import kstatus
 
 SIGNING_KEY = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 OTHER_SIGNING_KEY = "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
@@ -32,13 +34,18 @@ class Clock:
 
 
 class RecordingStatus:
-    """Keep the last status of each object and count the writes; equal ones are no writes."""
+    """Keep the last status of each object and count the writes; equal ones are no writes.
+
+    Each must be one that kstatus reads as it is meant.
+    """
 
     def __init__(self) -> None:
         self.last: dict[Key, StatusPatch] = {}
         self.writes = 0
 
     async def apply(self, patch: StatusPatch) -> bool:
+        status = status_document(patch, current={}, now=datetime.now(UTC))
+        kstatus.check({"metadata": {"generation": patch.observed_generation}, "status": status})
         if self.last.get(patch.key) == patch:
             return False
         self.last[patch.key] = patch

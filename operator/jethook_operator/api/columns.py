@@ -53,5 +53,15 @@ COLUMNS: Mapping[str, tuple[Column, ...]] = {
         Column("Parked Keys", "integer", ".status.delivery.parkedKeyCount", priority=1),
         Column("Last Error", "string", ".status.delivery.lastError.reason", priority=1),
     ),
-    "DispatcherPool": (_READY, _AGE),
+    "DispatcherPool": (
+        _READY,
+        Column("Replicas", "integer", ".status.replicas"),
+        Column("Desired", "integer", ".status.scaling.desiredReplicas"),
+        Column("Min", "integer", ".spec.minReplicas"),
+        Column("Max", "integer", ".spec.maxReplicas"),
+        _AGE,
+        Column("Mode", "string", ".spec.scaling.mode", priority=1),
+        Column("Scaling", "string", ".status.scaling.reason", priority=1),
+        Column("Utilization %", "integer", ".status.scaling.utilizationPercent", priority=1),
+    ),
 }

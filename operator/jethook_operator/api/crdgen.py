@@ -33,6 +33,14 @@ class Names:
     short: str
 
 
+# Where the kinds that can be scaled keep the numbers; the API server's scale subresource reads and writes them.
+SCALES: Mapping[str, Mapping[str, str]] = {
+    "DispatcherPool": {
+        "specReplicasPath": ".spec.replicas",
+        "statusReplicasPath": ".status.replicas",
+        "labelSelectorPath": ".status.selector",
+    },
+}
 NAMES: Mapping[str, Names] = {
     "WebhookEndpoint": Names("webhookendpoints", "whe"),
     "Subscription": Names("subscriptions", "whsub"),
@@ -53,7 +61,7 @@ def crd(kind: str) -> dict[str, Any]:
         "served": True,
         "storage": True,
         "schema": {"openAPIV3Schema": _root(KINDS[kind])},
-        "subresources": {"status": {}},
+        "subresources": {"status": {}} | ({"scale": dict(SCALES[kind])} if kind in SCALES else {}),
         "additionalPrinterColumns": [_column(column) for column in COLUMNS[kind]],
     }
     return {

@@ -16,11 +16,12 @@ Schema = dict[str, Any]
 
 _REASON = "NoStructuralSchema"
 _NULL = {"type": "null"}
+_FREE = "x-kubernetes-preserve-unknown-fields"
 _COPIED = frozenset(
     {
         "enum", "maxItems", "maxLength", "maxProperties", "maximum", "minItems", "minLength",
         "minProperties", "minimum", "required", "type", "x-kubernetes-list-map-keys", "x-kubernetes-list-type",
-        "x-kubernetes-validations",
+        "x-kubernetes-validations", _FREE,
     }
 )  # fmt: skip
 _READING_ORDER = ("description", "type", "format", "enum", "default")
@@ -99,9 +100,14 @@ def _items(value: Schema, definitions: Mapping[str, Schema], path: str) -> Schem
 
 
 def _default(value: Any, _definitions: Mapping[str, Schema], _path: str) -> Schema:
-    """Leave out of a default object what is not set: the API server takes no null for it."""
-    given = {name: inner for name, inner in value.items() if inner is not None} if isinstance(value, dict) else value
-    return {"default": given}
+    """Leave out of a default object, at every depth, what is not set: the API server takes no null for it."""
+    return {"default": _given(value)}
+
+
+def _given(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    return {name: _given(inner) for name, inner in value.items() if inner is not None}
 
 
 def _const(value: Any, _definitions: Mapping[str, Schema], _path: str) -> Schema:
@@ -131,6 +137,8 @@ _SPECIAL: Mapping[str, Callable[[Any, Mapping[str, Schema], str], Schema]] = {
 
 def _bounded(schema: Schema, path: str) -> None:
     kind = schema.get("type")
+    if schema.get(_FREE) is True and kind is None:
+        return  # any JSON, bounded by whoever reads it
     if kind is None:
         raise _refused(path, "a schema without a type")
     if kind == "number":

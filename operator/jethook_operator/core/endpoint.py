@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from jethook_contract.errors import Waiting
+from jethook_contract.errors import Invalid, Waiting
 from jethook_operator.api.dispatcherpool import DispatcherPool
 from jethook_operator.api.webhookendpoint import WebhookEndpoint
 from jethook_operator.core.conditions import Verdict, programmed, verdict_of
+from jethook_operator.core.pool_access import check_pool
 from jethook_operator.core.references import Secrets, resolve
 from jethook_operator.core.resources import Broken, Key
 from jethook_operator.core.status import StatusPatch
-from jethook_operator.core.subscription import check_pool
 
 _MAX_SHOWN_CHARACTERS = 2048  # of status.url
 
@@ -76,8 +76,8 @@ def _verdict(inputs: EndpointInputs) -> Verdict:
         if inputs.endpoint.spec.suspend:
             return programmed("suspended (spec.suspend); events wait", reason="Suspended")
         resolve(inputs.endpoint, secrets=inputs.secrets)
-    except Waiting as missing:
-        return verdict_of(missing)
+    except (Waiting, Invalid) as fault:
+        return verdict_of(fault)
     return programmed(_message(inputs))
 
 

@@ -73,4 +73,7 @@ class ResourceReader(Protocol):
         """List every object of a kind, broken ones too."""
 
     def namespace_uid(self, namespace: str) -> str:
-        """Give the UID of a namespace; empty where there is none to know."""
+        """Give the UID of a namespace; empty where there is none to know, Unavailable where it is not known yet."""
+
+    def events_quota(self, namespace: str) -> str | None:
+        """Give what the platform wrote on a namespace about the room for its events, unread; None for nothing."""

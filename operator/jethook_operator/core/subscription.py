@@ -15,10 +15,17 @@ from jethook_operator.core.conditions import Verdict, programmed, verdict_of
 from jethook_operator.core.filters import Filters, decide_filters
 from jethook_operator.core.grouping import WAITS_SECONDS, GroupingDecision, decide_grouping, wanted_grouping
 from jethook_operator.core.observations import ObservedConsumer, ObservedPart, Place
+from jethook_operator.core.pool_access import check_pool
 from jethook_operator.core.references import Secrets, resolve
 from jethook_operator.core.resources import Broken, Key
 from jethook_operator.core.retry import retry_policy
-from jethook_operator.core.selection import check_expressions, plan_backlog, plan_filter
+from jethook_operator.core.selection import (
+    check_expressions,
+    plan_backlog,
+    plan_bindings,
+    plan_filter,
+    plan_transform,
+)
 from jethook_operator.core.status import StatusPatch
 from jethook_operator.core.target import target_of
 
@@ -156,8 +163,8 @@ def _route(inputs: SubscriptionInputs, *, refused: Invalid | None) -> _Route:
     try:
         endpoint = _endpoint(inputs)
         pool = _pool(endpoint, inputs=inputs)
-    except Waiting as missing:
-        return _withheld(refused or missing, pool=names.DEFAULT_POOL)
+    except (Waiting, Invalid) as fault:
+        return _withheld(refused or fault, pool=names.DEFAULT_POOL)
     if refused is not None:
         return _withheld(refused, pool=pool)
     for what, suspend in (
@@ -189,21 +196,12 @@ def _endpoint(inputs: SubscriptionInputs) -> WebhookEndpoint:
 def _pool(endpoint: WebhookEndpoint, *, inputs: SubscriptionInputs) -> str:
     try:
         return check_pool(endpoint, pool=inputs.pool)
-    except Waiting as missing:
-        raise _of_endpoint(missing, endpoint=endpoint) from missing
+    except (Waiting, Invalid) as fault:
+        raise _of_endpoint(fault, endpoint=endpoint) from fault
 
 
-def check_pool(endpoint: WebhookEndpoint, *, pool: DispatcherPool | Broken | None) -> str:
-    """Name the pool of an endpoint, or raise Waiting PoolNotFound; `default` needs no object."""
-    name: str = endpoint.spec.pool_ref.name
-    if pool is None and name != names.DEFAULT_POOL:
-        text = f'spec.poolRef: DispatcherPool "{name}" does not exist; use an existing one or have it created'
-        raise Waiting("PoolNotFound", text)
-    return name
-
-
-def _of_endpoint(error: Waiting, *, endpoint: WebhookEndpoint) -> Waiting:
-    return Waiting(error.reason, f'WebhookEndpoint "{endpoint.metadata.name}": {error.message}')
+def _of_endpoint(error: Waiting | Invalid, *, endpoint: WebhookEndpoint) -> Waiting | Invalid:
+    return type(error)(error.reason, f'WebhookEndpoint "{endpoint.metadata.name}": {error.message}')
 
 
 def _withheld(error: JethookError, *, pool: str) -> _Route:
@@ -231,6 +229,8 @@ def _part(inputs: SubscriptionInputs, *, filters: Filters, grouping: GroupingDec
         ordering=None if refused else how.ordering,
         merge=None if refused else how.merge,
         batch=how.batch,
+        bindings=() if refused else plan_bindings(subscription.spec),
+        transform=None if refused else plan_transform(subscription.spec),
         backlog=plan_backlog(subscription.spec.backlog),
         target=route.target,
     )

@@ -6,7 +6,7 @@ its status. Nothing here asks for a reconcile.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from jethook_operator.core.delivery_events import (
@@ -28,10 +28,14 @@ class _Seen(NamedTuple):
 
 
 class DeliveryWatch:
-    """Look at each status as it comes, without waiting."""
+    """Look at each status as it comes, without waiting.
 
-    def __init__(self, events: EventRecorder) -> None:
+    `tells`: whether turns are told now; a process that stands by remembers them and says nothing.
+    """
+
+    def __init__(self, events: EventRecorder, *, tells: Callable[[], bool] = lambda: True) -> None:
         self._events = events
+        self._tells = tells
         self._seen: dict[Key, _Seen] = {}
 
     def __len__(self) -> int:
@@ -56,7 +60,7 @@ class DeliveryWatch:
             return
         known, notes = turned(before.known, look, kind=key.kind)
         self._seen[key] = _Seen(uid, place, known)
-        for note in notes:
+        for note in notes if self._tells() else ():
             self._events.record(key, uid=uid, severity=note.severity, reason=note.reason, message=note.message)
 
     def forget(self, key: Key) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import nats.errors
@@ -26,10 +26,14 @@ _BAD_REQUEST = range(400, 404)
 
 
 class JetStreamApi:
-    """Send requests to `$JS.API`; `requests` counts them by operation and result."""
+    """Send requests to `$JS.API`; `requests` counts them by operation and result.
 
-    def __init__(self, client: Client) -> None:
+    `fence` is asked before each, and by whoever writes beside this API; it raises when this process must not work.
+    """
+
+    def __init__(self, client: Client, *, fence: Callable[[], None] = lambda: None) -> None:
         self.requests: Counter[tuple[str, ...]] = Counter()
+        self.fence = fence
         self._client = client
 
     @property
@@ -46,6 +50,7 @@ class JetStreamApi:
 
     async def find(self, subject: str, payload: Json | None = None) -> dict[str, Any] | None:
         """Give the answer, or None when what is asked for does not exist (404)."""
+        self.fence()
         if not self._client.is_connected:
             raise unreachable()
         data = json.dumps(payload).encode() if payload is not None else b""

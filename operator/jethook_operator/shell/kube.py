@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import os
+import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,22 +20,31 @@ import aiohttp
 from kubernetes.aio import client, config
 
 from jethook_contract.errors import Invalid, Unavailable
+from jethook_operator.shell.kube_patience import Patience
 
 Json = dict[str, Any]
 JSON = "application/json"
 METADATA_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 APPLY = "application/apply-patch+yaml"
 _TIMEOUT_SECONDS = 30.0
+_WATCH_SECONDS = 240
 _PAGE = 500
-_VERBS = {"GET": "get", "PATCH": "apply", "POST": "create"}
+_VERBS = {"GET": "get", "PATCH": "apply", "POST": "create", "PUT": "update", "DELETE": "delete"}
 _REASONS = {403: "Forbidden", 404: "NotFound", 409: "Conflict", 410: "Expired", 429: "TooManyRequests"}
 
 
 class KubeApi:
-    """Ask the API server; close it in the end. `requests` counts by verb and class of the answer's status."""
+    """Ask the API server; close it in the end. `requests` counts by verb and class of the answer's status.
 
-    def __init__(self, configuration: client.Configuration) -> None:
+    `answered_at`: when the server last answered anything but an error of its own, monotonic seconds. `fence` is asked
+    before each request that changes something; it raises when this process must not work.
+    """
+
+    def __init__(self, configuration: client.Configuration, *, fence: Callable[[], None] = lambda: None) -> None:
         self.requests: Counter[tuple[str, ...]] = Counter()
+        self.answered_at = -math.inf
+        self._fence = fence
+        self._patience = Patience()
         self._client: Any = client.ApiClient(configuration)  # its methods have no types
 
     async def get(self, path: str, *, accept: str = JSON) -> Json:
@@ -61,6 +72,40 @@ class KubeApi:
         """Create an object."""
         return await self.request("POST", path, body=body)
 
+    async def delete(self, path: str) -> None:
+        """Delete an object; one that is gone is no error."""
+        try:
+            await self.request("DELETE", path)
+        except Unavailable as exc:
+            if exc.reason != "NotFound":
+                raise
+
+    async def watch(self, path: str, *, selector: str, version: str) -> AsyncIterator[Json]:
+        """Give the metadata of each object that changes after a resource version, for four minutes at most.
+
+        Ends early when the version is too old for a watch: list again. Raises Unavailable as `request` does.
+        """
+        query = {"watch": "true", "resourceVersion": version, "timeoutSeconds": str(_WATCH_SECONDS)}
+        await self._patience.wait()
+        try:
+            serialized = await self._client.param_serialize(
+                "GET", path, query_params=list((query | {"labelSelector": selector}).items()),
+                header_params={"Accept": METADATA_ONLY}, auth_settings=["BearerToken"],
+            )  # fmt: skip
+            answer = await self._client.call_api(*serialized, _request_timeout=_WATCH_SECONDS + _TIMEOUT_SECONDS)
+            self.requests["watch", f"{answer.status // 100}xx"] += 1
+            if answer.status != 200:  # noqa: PLR2004 -- the only success of a GET
+                raise _refusal(answer.status, await answer.read(), request=f"WATCH {path}")
+            async with answer.response:
+                async for line in answer.response.content:
+                    event = json.loads(line)
+                    if event["type"] == "ERROR":
+                        return
+                    yield event["object"]
+        except (aiohttp.ClientError, OSError, ValueError) as exc:
+            what = str(exc) or type(exc).__name__
+            raise Unavailable("APIServerUnreachable", f"a watch of the Kubernetes API ended: {what}") from exc
+
     async def request(
         self,
         method: str,
@@ -71,8 +116,14 @@ class KubeApi:
         content_type: str = JSON,
         accept: str = JSON,
     ) -> Json:
-        """Make one request with a bound on its time; raise Unavailable for whatever is no success."""
+        """Make one request with a bound on its time; raise Unavailable for whatever is no success.
+
+        It waits first while the server wants to be left alone.
+        """
         headers = {"Accept": accept, "Content-Type": content_type}
+        await self._patience.wait()
+        if method != "GET":
+            self._fence()
         try:
             async with asyncio.timeout(_TIMEOUT_SECONDS):
                 serialized = await self._client.param_serialize(
@@ -82,10 +133,14 @@ class KubeApi:
                 response = await self._client.call_api(*serialized)
                 data = await response.read()
         except (aiohttp.ClientError, OSError) as exc:
+            self._patience.unanswered()
             self.requests[_VERBS.get(method, method), "none"] += 1
             what = str(exc) or type(exc).__name__
             raise Unavailable("APIServerUnreachable", f"the Kubernetes API does not answer: {what}") from exc
+        self._patience.answered(response.status, retry_after=response.headers.get("Retry-After"))
         self.requests[_VERBS.get(method, method), f"{response.status // 100}xx"] += 1
+        if response.status < 500:  # noqa: PLR2004 -- the server's own errors
+            self.answered_at = time.monotonic()
         if not 200 <= response.status < 300:  # noqa: PLR2004 -- the range of success in HTTP
             raise _refusal(response.status, data, request=f"{method} {path}")
         answer: Json = json.loads(data)

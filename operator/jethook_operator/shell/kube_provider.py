@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import structlog
@@ -20,6 +21,7 @@ from jethook_operator.shell.kube import KubeApi
 from jethook_operator.shell.kube_kinds import COLLECTIONS, GROUP, VERSION, Collection
 from jethook_operator.shell.kube_source import KubeSource
 from jethook_operator.shell.kube_watch import Login, Watches
+from jethook_operator.shell.watch_life import WatchLife
 
 _RETRY_SECONDS = 5.0
 _SETTLE_SECONDS = 3.0  # between a list that kopf makes and ours that shows what was deleted before it
@@ -27,10 +29,20 @@ _log = structlog.get_logger(__name__)
 
 
 class KubernetesProvider:
-    """Gather from the Kubernetes API until cancelled; `lists` counts those that kopf's watches began with."""
+    """Gather from the Kubernetes API until cancelled; `lists` counts those that kopf's watches began with.
+
+    `answered_at` tells when the API server last answered something else than a watch.
+    """
 
     def __init__(
-        self, api: KubeApi, *, source: KubeSource, login: Login, operator_namespace: str, resync_seconds: float
+        self,
+        api: KubeApi,
+        *,
+        source: KubeSource,
+        login: Login,
+        operator_namespace: str,
+        resync_seconds: float,
+        answered_at: Callable[[], float],
     ) -> None:
         self._api = api
         self._intake = source.intake
@@ -41,15 +53,16 @@ class KubernetesProvider:
         self._relisted = asyncio.Event()
         self._relisting: set[Kind] = set()
         self.lists: Counter[Kind] = Counter()
+        self.life = WatchLife(COLLECTIONS, answered_at=answered_at)
 
     async def run(self) -> None:
         """List, watch, list again; raise Unavailable when a kind vanishes or the watches end."""
         for collection in COLLECTIONS.values():
             await self._list_at_last(collection)
-        await self._ensure_default_pool()
         self._intake.mark_gathered()
         _log.info("synced", **{kind: len(tuple(self._intake.store.keys(kind))) for kind in COLLECTIONS})
-        watches = Watches(login=self._login, observer=self._observe)
+        watches = Watches(login=self._login, observer=self._observe, life=self.life)
+        self.life.begin()
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(watches.run())
@@ -57,7 +70,20 @@ class KubernetesProvider:
         except* Unavailable as failures:
             raise failures.exceptions[0] from None
 
+    async def ensure_default_pool(self) -> None:
+        """Make the pool `default` when there is no pool; called by the one process that leads, after the first look."""
+        if any(True for _ in self._intake.store.keys("DispatcherPool")):
+            return
+        metadata = {"name": DEFAULT_POOL, "namespace": self._operator_namespace}
+        body = {"apiVersion": f"{GROUP}/{VERSION}", "kind": "DispatcherPool", "metadata": metadata, "spec": {}}
+        try:
+            path = COLLECTIONS["DispatcherPool"].namespace_path(self._operator_namespace)
+            self._source.seen("DispatcherPool", await self._api.create(path, body))
+        except Unavailable as exc:
+            _log.error("default_pool_not_created", reason=exc.reason, message=exc.message)
+
     def _observe(self, kind: Kind, event_type: str | None, raw: dict[str, Any]) -> None:
+        self.life.saw(kind)
         if event_type == "DELETED":
             self._source.gone(kind, raw)
             return
@@ -100,17 +126,6 @@ class KubernetesProvider:
             if exc.reason == "NotFound":
                 message = f"{collection.plural}.{collection.group} is no longer served; is its CRD removed?"
                 raise Unavailable("KindGone", message) from exc
-
-    async def _ensure_default_pool(self) -> None:
-        if any(True for _ in self._intake.store.keys("DispatcherPool")):
-            return
-        metadata = {"name": DEFAULT_POOL, "namespace": self._operator_namespace}
-        body = {"apiVersion": f"{GROUP}/{VERSION}", "kind": "DispatcherPool", "metadata": metadata, "spec": {}}
-        try:
-            path = COLLECTIONS["DispatcherPool"].namespace_path(self._operator_namespace)
-            self._source.seen("DispatcherPool", await self._api.create(path, body))
-        except Unavailable as exc:
-            _log.error("default_pool_not_created", reason=exc.reason, message=exc.message)
 
 
 def _log_refusal(error: Unavailable, collection: Collection) -> None:

@@ -17,6 +17,8 @@ import kopf
 from jethook_contract.errors import Unavailable
 from jethook_operator.core.resources import Kind
 from jethook_operator.shell.kube_kinds import COLLECTIONS, Collection
+from jethook_operator.shell.kube_session import listening_session
+from jethook_operator.shell.watch_life import SERVER_SECONDS, WatchLife
 
 _STOP_SECONDS = 10.0
 _CLOSE_SECONDS = 0.25
@@ -32,11 +34,12 @@ class Observer(Protocol):
 
 
 class Watches:
-    """Watch every kind in the whole cluster until cancelled."""
+    """Watch every kind in the whole cluster until cancelled; each watch that begins is a sign in `life`."""
 
-    def __init__(self, *, login: Login, observer: Observer) -> None:
+    def __init__(self, *, login: Login, observer: Observer, life: WatchLife) -> None:
         self._login = login
         self._observer = observer
+        self._life = life
         self._stop: Callable[[], None] = lambda: None
 
     async def run(self) -> None:
@@ -72,14 +75,19 @@ class Watches:
             _register(registry, collection, main_loop=main_loop, observer=self._observer)
 
         @kopf.on.login(registry=registry)
-        async def login(**_: Any) -> kopf.ConnectionInfo:
-            return await self._login()
+        async def login(**_: Any) -> kopf.AiohttpSession:
+            return listening_session(await self._login(), accepted=self._accepted)
 
         try:
             settings = _settings()
             await kopf.operator(registry=registry, settings=settings, clusterwide=True, standalone=True, stop_flag=stop)
         finally:
             await asyncio.sleep(_CLOSE_SECONDS)  # kopf does not wait until its TLS connections are closed
+
+    def _accepted(self, path: str) -> None:
+        for kind, collection in COLLECTIONS.items():
+            if path.endswith(collection.path):  # what is before it belongs to the server's address
+                self._life.saw(kind)
 
 
 def _call_in(loop: asyncio.AbstractEventLoop, call: Callable[[], None]) -> None:
@@ -106,7 +114,7 @@ def _settings() -> kopf.OperatorSettings:
     settings = kopf.OperatorSettings()
     settings.scanning.disabled = True
     settings.posting.enabled = False
-    settings.watching.server_timeout = 600
+    settings.watching.server_timeout = SERVER_SECONDS
     settings.networking.request_timeout = 30
     settings.networking.connect_timeout = 5
     settings.process.ultimate_exiting_timeout = None

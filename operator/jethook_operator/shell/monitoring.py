@@ -51,11 +51,12 @@ class Monitoring:
 
     def alive(self) -> str:
         """Say why the process had better be started anew; the answer itself proves that the event loop lives."""
-        closed = self._client is not None and self._client.is_closed
-        return "NATS closed the connection for good" if closed else ""
+        if self._client is not None and self._client.is_closed:
+            return "NATS closed the connection for good"
+        return "" if self._work is None else self._work.ailment
 
     def ready(self) -> str:
-        """Say what is lacking for reconciles."""
+        """Say what is lacking for reconciles; a process that stands by lacks nothing."""
         if not self._connected:
             return "not connected to NATS"
         missing = () if self._work is None else self._work.missing_kinds

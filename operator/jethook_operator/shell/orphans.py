@@ -15,6 +15,7 @@ from jethook_operator.core.observations import ObservedPart, Place
 from jethook_operator.core.orphans import OrphanDecision, OrphanInputs, Owned, decide_orphans
 from jethook_operator.core.resources import Key, ResourceReader
 from jethook_operator.shell.consumers import Consumers
+from jethook_operator.shell.namespaces import Namespaces
 from jethook_operator.shell.plans import Plans
 from jethook_operator.shell.streams import Streams, StreamSettings
 from jethook_operator.shell.sweep import Sweeper
@@ -40,6 +41,7 @@ class NatsParts:
     streams: Streams
     consumers: Consumers
     plans: Plans
+    namespaces: Namespaces
     sweeper: Sweeper
     locks: SubscriptionLocks
 
@@ -75,10 +77,11 @@ class Orphans:
         decision = decide_orphans(self._inputs(found, alive=alive, parts=self._parts.plans.all()))
         await self._apply(decision)
         streams_held = await self._namespaces(namespaces)
+        retired_held = await self._retired(namespaces)
         known = {owned for owned, _ in found}
         again = sorted((alive - known) | set(decision.adopt))
         missing = tuple(Key("Subscription", one.namespace, one.name) for one in again)
-        return OrphanReport(held=(*decision.held, *streams_held), missing=missing)
+        return OrphanReport(held=(*decision.held, *streams_held, *retired_held), missing=missing)
 
     async def remove(self, owned: Owned) -> None:
         """Remove the consumer of a Subscription that is gone, with all that waits for it, now."""
@@ -149,6 +152,18 @@ class Orphans:
         for owned in decision.remove:
             if await self._parts.streams.remove_empty(owned.namespace):
                 _log.info("streams_removed", namespace=owned.namespace)
+        return decision.held
+
+    async def _retired(self, namespaces: dict[str, str]) -> tuple[str, ...]:
+        """Remove what gone namespaces left, after the grace; held when many go at once, as after a restore."""
+        retired = await self._parts.streams.retired()
+        live = tuple((Owned(namespace, ""), None) for namespace in namespaces)
+        found = (*live, *((Owned("", name), _time(since)) for name, since in retired.items()))
+        alive = frozenset(owned for owned, _ in live)
+        decision = decide_orphans(self._inputs(found, alive=alive, what="events streams, retired ones too,"))
+        for owned in decision.remove:
+            await self._parts.streams.remove_retired(owned.name)
+            _log.info("retired_stream_removed", stream=owned.name)
         return decision.held
 
     async def _carry_on(self, namespaces: dict[str, str]) -> None:

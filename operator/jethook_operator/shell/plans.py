@@ -65,6 +65,7 @@ class Plans:
             return
         bucket = await self._open(plan.pool)
         if self._pools.get(plan.pool) != plan:
+            self._api.fence()
             await _put(bucket, names.POOL_KEY, plan.encode())
             self._pools[plan.pool] = plan
 
@@ -85,6 +86,7 @@ class Plans:
         if self._loaded and self._parts.get(place) == part:
             return False
         bucket = await self._open(place.pool)
+        self._api.fence()
         await _put(bucket, place.key, part.encode())
         self._add(place, part)
         return True
@@ -93,6 +95,7 @@ class Plans:
         """Purge a part; watchers see it go."""
         bucket = await self._open(place.pool)
         if place in self._parts:
+            self._api.fence()
             await _mapped(bucket.purge(place.key))
             self._drop(place)
 

@@ -8,12 +8,20 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from jethook_contract.metric_families import Family, Reading
-from jethook_operator.core.resources import Key, Kind, ResourceReader, SecretValue
+from jethook_contract.sealing import KeyRing
+from jethook_operator.api.dispatcherpool import DispatcherPool
+from jethook_operator.core.pool_access import same_terms
+from jethook_operator.core.resources import Broken, Key, Kind, ResourceReader, SecretValue
 from jethook_operator.shell.reconciler import EventRecorder, StatusSink
 from jethook_operator.shell.store import Raw, ResourceStore, key_of
+from jethook_operator.shell.surroundings import PoolWork
 
 Notify = Callable[[Key], None]
 MakeIntake = Callable[[ResourceStore], "Intake"]
+
+
+async def _nothing() -> None:
+    """Have nothing to do."""
 
 
 class Affected(Protocol):
@@ -34,8 +42,10 @@ class Provider(Protocol):
 class Surface:
     """What the process has towards its users: where objects come from, and where statuses and events go.
 
-    `before` and `after` surround each reconcile. `background` runs as long as the process. `forget` is called when
-    NATS may have changed unseen; `close` in the end. `readings`: metrics of its own.
+    `lead` is called once, when this process begins to lead and has looked at everything, before the first reconcile.
+    `before` and `after` surround each reconcile. `background` runs as long as the process leads. `forget` is called
+    when NATS may have changed unseen; `close` in the end. `ailment` says why a new process would do better, empty for
+    well. `readings`: metrics of its own.
     """
 
     provider: Provider
@@ -46,7 +56,11 @@ class Surface:
     background: Callable[[], Coroutine[Any, Any, None]]
     forget: Callable[[], None]
     close: Callable[[], Awaitable[None]]
+    lead: Callable[[], Awaitable[None]] = _nothing
+    ailment: Callable[[], str] = str
     readings: Mapping[Family, Reading] = field(default_factory=dict)
+    children: PoolWork | None = None
+    key_ring: Callable[[str], KeyRing] | None = None
 
 
 class Intake:
@@ -70,8 +84,12 @@ class Intake:
     def put(self, raw: Raw) -> None:
         """Take in an endpoint, Subscription or pool."""
         key = key_of(raw)
-        before = self._touched(key)
-        if self._store.put(raw):
+        before, pool_before = self._touched(key), self._pool(key)
+        if not self._store.put(raw):
+            return
+        if key.kind == "DispatcherPool" and same_terms(pool_before, self._pool(key)):
+            self._notify(key)  # an autoscaler writes a pool often, and none of its endpoints cares
+        else:
             self._announce([*before, *self._touched(key)])
 
     def put_secret(self, secret: SecretValue) -> None:
@@ -107,11 +125,18 @@ class Intake:
         """Have one object reconciled."""
         self._notify(key)
 
+    def announce_affected(self, key: Key) -> None:
+        """Have an object reconciled, and all that depend on it."""
+        self._announce([key, *self._touched(key)])
+
     def announce_all(self) -> None:
         """Have every object reconciled."""
         for kind in ("WebhookEndpoint", "Subscription", "DispatcherPool"):
             for key in self._store.keys(kind):
                 self._notify(key)
+
+    def _pool(self, key: Key) -> DispatcherPool | Broken | None:
+        return self._store.pool(key.name) if key.kind == "DispatcherPool" else None
 
     def _touched(self, key: Key) -> list[Key]:
         return list(self._affected(key, reader=self._store))

@@ -13,16 +13,20 @@ from jethook_contract.errors import Invalid, JethookError, Unavailable
 from jethook_operator.api.webhookendpoint import WebhookEndpoint
 from jethook_operator.core.conditions import Verdict, verdict_of
 from jethook_operator.core.endpoint import EndpointInputs, decide_endpoint, endpoint_status
-from jethook_operator.core.pool import bare_plan, decide_pool
+from jethook_operator.core.pool import bare_plan
 from jethook_operator.core.resources import Broken, Key, Kind
 from jethook_operator.core.status import StatusPatch
 from jethook_operator.core.subscription import broken_status, subscription_status
 from jethook_operator.shell.buckets import ensure_objects_bucket
 from jethook_operator.shell.consumers import Consumers
 from jethook_operator.shell.jetstream import JetStreamApi
+from jethook_operator.shell.namespaces import Namespaces
 from jethook_operator.shell.orphans import NatsParts, Orphans, SubscriptionLocks
 from jethook_operator.shell.plans import Plans
+from jethook_operator.shell.pool_load import PoolLoads
+from jethook_operator.shell.pools import Pools
 from jethook_operator.shell.records import Records
+from jethook_operator.shell.retirement import Retirement
 from jethook_operator.shell.streams import Streams, StreamSettings
 from jethook_operator.shell.subscriptions import Subscriptions, read_secrets
 from jethook_operator.shell.surroundings import EventRecorder, StatusSink, Surroundings
@@ -30,6 +34,7 @@ from jethook_operator.shell.sweep import Sweeper
 
 __all__ = ["EventRecorder", "Reconciler", "StatusSink", "Surroundings"]
 
+_NO_OUTAGE = frozenset({"NoQuota", "ChildRefused"})  # what is to be told at once, though trying again may help
 UNSYNCED_SECONDS = 1.0
 _log = structlog.get_logger(__name__)
 
@@ -37,12 +42,15 @@ _log = structlog.get_logger(__name__)
 class Reconciler:
     """Bring NATS and status in line with the resources, one object at a time; calls for different keys may overlap.
 
-    `requests`: to JetStream, counted. `orphans_held`: how many removals the last look for orphans held.
+    `requests`: to JetStream, counted. `pool_loads`: what pools have to do, as NATS tells. `orphans_held`: how many
+    removals the last look for orphans held.
     """
 
     def __init__(self, client: Client, *, settings: StreamSettings, surroundings: Surroundings) -> None:
-        api = JetStreamApi(client)
+        api = JetStreamApi(client, fence=surroundings.fence)
         streams = Streams(api, settings=settings)
+        consumers = Consumers(api, install_id=settings.install_id)
+        plans = Plans(api, streams=streams, replicas=settings.replicas)
         self.requests = api.requests
         self.orphans_held = 0
         self._settings = settings
@@ -50,8 +58,14 @@ class Reconciler:
         self._reader = surroundings.reader
         self._nats = NatsParts(
             streams=streams,
-            consumers=Consumers(api, install_id=settings.install_id),
-            plans=Plans(api, streams=streams, replicas=settings.replicas),
+            consumers=consumers,
+            plans=plans,
+            namespaces=Namespaces(
+                streams,
+                retirement=Retirement(api, streams=streams, settings=settings, now=surroundings.now),
+                consumers=consumers,
+                plans=plans,
+            ),
             sweeper=Sweeper(api, streams=streams),
             locks=SubscriptionLocks(),
         )
@@ -64,6 +78,8 @@ class Reconciler:
             now=surroundings.now,
         )
         self._subscriptions = Subscriptions(self._nats, surroundings=surroundings)
+        self.pool_loads = PoolLoads(api, plans=plans)
+        self._pools = Pools(plans, surroundings=surroundings, replicas=settings.replicas)
         self._in_place: set[Key] = set()
 
     async def reconcile(self, key: Key) -> float | None:
@@ -146,7 +162,7 @@ class Reconciler:
             return await self._broken(found)
         try:
             await self._prepare()
-            await self._nats.streams.ensure_namespace(key.namespace, uid=self._reader.namespace_uid(key.namespace))
+            await self._nats.namespaces.ensure(key.namespace, reader=self._reader)
             decision = decide_endpoint(await self._endpoint_inputs(found))
         except JethookError as error:
             return await self._failed(error, status=lambda verdict: endpoint_status(found, verdict=verdict))
@@ -169,9 +185,13 @@ class Reconciler:
             return await self._broken(found)
         await self._prepare()
         if found is None:
+            self._in_place.discard(key)
+            await self._pools.gone(key.name)
             return None  # `default` is in place by `_prepare`; the plan of another is empty once its endpoints left
-        decision = decide_pool(found, replicas=self._settings.replicas)
-        await self._nats.plans.ensure_pool(decision.plan)
+        try:
+            decision = await self._pools.bring_in_line(found)
+        except JethookError as error:
+            return await self._failed(error, status=lambda verdict: self._pools.failed_status(found, verdict=verdict))
         return await self._say(decision.status, verdict=decision.verdict)
 
     async def _broken(self, found: Broken) -> float | None:
@@ -184,7 +204,7 @@ class Reconciler:
         verdict = verdict_of(error)
         patch = status(verdict)
         # While NATS is away, what was in place stays so: an outage must not rewrite the status of every object.
-        outage = isinstance(error, Unavailable) and error.reason != "NoQuota"
+        outage = isinstance(error, Unavailable) and error.reason not in _NO_OUTAGE
         if not outage or patch.key not in self._in_place:
             await self._say(patch, verdict=verdict)
         if isinstance(error, Unavailable):

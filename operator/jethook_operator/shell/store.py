@@ -5,12 +5,12 @@ It belongs to one event loop and never waits, except for a Secret that the provi
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from jethook_contract.errors import Invalid
+from jethook_contract.errors import Invalid, Unavailable
 from jethook_operator.api.dispatcherpool import DispatcherPool
 from jethook_operator.api.parse import parse
 from jethook_operator.api.subscription import Subscription
@@ -44,10 +44,16 @@ class Entry:
 
 
 class ResourceStore:
-    """Hold all objects and answer as a `ResourceReader`."""
+    """Hold all objects and answer as a `ResourceReader`.
 
-    def __init__(self, *, operator_namespace: str, lookup: SecretLookup = no_lookup) -> None:
+    `namespaces_have_uids`: one whose UID is not known is to be waited for; else it has none.
+    """
+
+    def __init__(
+        self, *, operator_namespace: str, lookup: SecretLookup = no_lookup, namespaces_have_uids: bool = False
+    ) -> None:
         self._operator_namespace = operator_namespace
+        self._namespaces_have_uids = namespaces_have_uids
         self._lookup = lookup
         self._entries: dict[Key, Entry] = {}
         self._secrets: dict[Key, SecretValue] = {}
@@ -56,6 +62,8 @@ class ResourceStore:
         self._references: dict[Key, tuple[Key, ...]] = {}
         self._synced: set[Kind] = set()
         self._namespace_uids: dict[str, str] = {}
+        self._events_quotas: dict[str, str] = {}
+        self._namespace_doubts: Counter[str] = Counter()
 
     @property
     def synced(self) -> bool:
@@ -107,9 +115,21 @@ class ResourceStore:
         """Note the UID of a namespace."""
         self._namespace_uids[namespace] = uid
 
+    def set_events_quota(self, namespace: str, quota: str | None) -> None:
+        """Note what the platform wrote on a namespace about the room for its events; None: nothing."""
+        if quota is None:
+            self._events_quotas.pop(namespace, None)
+        else:
+            self._events_quotas[namespace] = quota
+
     def forget_namespace_uid(self, namespace: str) -> None:
         """Forget a UID that may be out of date."""
         self._namespace_uids.pop(namespace, None)
+        self._namespace_doubts[namespace] += 1
+
+    def namespace_doubts(self, namespace: str) -> int:
+        """Count how often the UID of a namespace was forgotten: an answer asked for before the last one is stale."""
+        return self._namespace_doubts[namespace]
 
     def knows_namespace(self, namespace: str) -> bool:
         """Tell whether the UID of a namespace has been set."""
@@ -152,8 +172,14 @@ class ResourceStore:
         return tuple(self._by_kind[kind])
 
     def namespace_uid(self, namespace: str) -> str:
-        """Give the UID of a namespace; empty where there is none to know."""
+        """Give the UID of a namespace; empty where there is none to know, Unavailable where it is not known yet."""
+        if self._namespaces_have_uids and namespace not in self._namespace_uids:
+            raise Unavailable("NamespaceUnknown", f"namespace {namespace} cannot be read; is it gone? looking again")
         return self._namespace_uids.get(namespace, "")
+
+    def events_quota(self, namespace: str) -> str | None:
+        """Give what the platform wrote on a namespace about the room for its events."""
+        return self._events_quotas.get(namespace)
 
     def _value(self, key: Key) -> Resource | Broken | None:
         entry = self._entries.get(key)

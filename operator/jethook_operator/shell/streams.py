@@ -1,4 +1,7 @@
-"""Streams: events and dead letters of a namespace, and the attempts log; made, updated, never taken over."""
+"""Streams: events and dead letters of a namespace, and the attempts log; made, updated, never taken over.
+
+Those of a namespace that is gone are put away by `retirement`, so that its namesake has its own.
+"""
 
 from __future__ import annotations
 
@@ -73,11 +76,18 @@ class Streams:
         """Tell whether a stream or consumer with this configuration belongs to this installation."""
         return own_metadata(config).get(names.METADATA_INSTALL_ID) == self._settings.install_id
 
-    async def ensure_namespace(self, namespace: str, *, uid: str) -> ObservedStream:
-        """Have the streams of a namespace; raises Invalid OtherInstall or OtherNamespace, and Unavailable NoQuota."""
+    async def ensure_namespace(
+        self, namespace: str, *, uid: str, events_max_bytes: int | None = None
+    ) -> ObservedStream:
+        """Have the streams of a namespace; raises Invalid OtherInstall or OtherNamespace, and Unavailable NoQuota.
+
+        `events_max_bytes`: room for its events, None for what the settings say. A server that is told less than the
+        stream holds keeps all of it, and refuses new events.
+        """
         metadata = {names.METADATA_NAMESPACE_UID: uid} if uid else {}
         await self.ensure(self._deadletters(namespace), metadata=metadata)
-        events = await self.ensure(self._events(namespace), metadata=metadata)
+        room = self._settings.events_max_bytes if events_max_bytes is None else events_max_bytes
+        events = await self.ensure(self._events(namespace, max_bytes=room), metadata=metadata)
         return ObservedStream(
             name=names.events_stream(namespace), namespace_uid=events.get(names.METADATA_NAMESPACE_UID, "")
         )
@@ -124,6 +134,20 @@ class Streams:
         """List the streams of this installation whose names begin so; those behind buckets are streams too."""
         ours = (item["config"]["name"] for item in await self._list() if self.owns(item["config"]))
         return tuple(sorted(name for name in ours if name.startswith(prefix)))
+
+    async def retired(self) -> dict[str, str]:
+        """List the streams that keep the events of gone namespaces, each with the time since when."""
+        return {
+            item["config"]["name"]: own_metadata(item["config"]).get(names.METADATA_ORPHANED_AT, "")
+            for item in await self._list()
+            if self.owns(item["config"]) and item["config"]["name"].startswith(names.RETIRED_STREAM_PREFIX)
+        }
+
+    async def remove_retired(self, name: str) -> None:
+        """Delete a stream that `retired` listed, with what it holds; one that is still being filled stays."""
+        found = await self._api.find(f"STREAM.INFO.{name}")
+        if found is not None and self.owns(found["config"]) and not found["config"].get("sources"):
+            await self._api.find(f"STREAM.DELETE.{name}")
 
     async def mark_orphaned(self, namespace: str, *, at: str) -> None:
         """Write into a namespace's events stream that no object needs it since `at` (RFC 3339); empty: needed again."""
@@ -183,17 +207,16 @@ class Streams:
         if known and uid and known != uid:
             raise Invalid(
                 "OtherNamespace",
-                f"stream {name} belongs to an earlier namespace of this name (UID {known}); remove the stream and"
-                " its events, or rename the namespace",
+                f"stream {name} belongs to an earlier namespace of this name (UID {known}); it is about to be retired",
             )
         return metadata if uid or not known else metadata | {names.METADATA_NAMESPACE_UID: known}
 
-    def _events(self, namespace: str) -> dict[str, Any]:
+    def _events(self, namespace: str, *, max_bytes: int) -> dict[str, Any]:
         return self._stream(names.events_stream(namespace)) | {
             "subjects": [f"{EVENTS_PREFIX}{namespace}.>", f"{DIRECT_PREFIX}{namespace}.*"],
             "retention": "interest",
             "discard": "new",
-            "max_bytes": self._settings.events_max_bytes,
+            "max_bytes": max_bytes,
             "max_msg_size": EVENT_MAX_BYTES + HEADERS_MAX_BYTES,
         }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from jethook_contract import names
-from jethook_contract.errors import Invalid, JethookError
+from jethook_contract.errors import Invalid, JethookError, Unavailable
 from jethook_contract.plan import PlanPart, PlanSecrets
 from jethook_operator.api.subscription import Subscription
 from jethook_operator.api.webhookendpoint import WebhookEndpoint
@@ -49,7 +49,7 @@ class Subscriptions:
     async def gather(self, subscription: Subscription) -> SubscriptionInputs:
         """Look at all that a Subscription's fate depends on; has the namespace's streams made. Raises JethookError."""
         namespace, name = subscription.metadata.namespace, subscription.metadata.name
-        stream = await self._nats.streams.ensure_namespace(namespace, uid=self._reader.namespace_uid(namespace))
+        stream = await self._nats.namespaces.ensure(namespace, reader=self._reader)
         endpoint = self._reader.endpoint(namespace, subscription.spec.endpoint_ref.name)
         readable = endpoint if isinstance(endpoint, WebhookEndpoint) else None
         consumer = await self._nats.consumers.observe(stream.name, name)
@@ -80,6 +80,8 @@ class Subscriptions:
         old = before.get(decision.place)
         try:
             part = self._sealed(decision, old=old)
+        except Unavailable:
+            raise  # the key cannot be read just now: what is in place stays
         except JethookError as error:
             await self._place(decision, part=_withheld(decision.part, error=error), before=before)
             raise

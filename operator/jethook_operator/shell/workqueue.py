@@ -68,6 +68,7 @@ class WorkQueue(Generic[K]):
         self._timers: dict[K, asyncio.TimerHandle] = {}
         self._work_there = asyncio.Event()
         self._stopped = False
+        self._ended_at = 0.0  # when a run last ended
 
     @property
     def depth(self) -> int:
@@ -79,6 +80,12 @@ class WorkQueue(Generic[K]):
         """Tell how long the first in the queue has waited, 0 when nothing does."""
         since = next(iter(self._waiting.values()), None)
         return 0.0 if since is None else asyncio.get_running_loop().time() - since
+
+    @property
+    def stalled_seconds(self) -> float:
+        """Tell for how long something has waited while no run ended, 0 when nothing waits."""
+        since = next(iter(self._waiting.values()), None)
+        return 0.0 if since is None else asyncio.get_running_loop().time() - max(since, self._ended_at)
 
     @property
     def retrying(self) -> int:
@@ -156,6 +163,7 @@ class WorkQueue(Generic[K]):
             again = await self._attempt(key)
         finally:
             self._running.discard(key)
+            self._ended_at = asyncio.get_running_loop().time()
         if key in self._dirty:
             self._dirty.discard(key)
             if not self._stopped:

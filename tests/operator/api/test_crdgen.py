@@ -70,7 +70,14 @@ def test_each_kind_has_its_short_name_and_category(kind: str, short: str) -> Non
     names = crd(kind)["spec"]["names"]
     assert names["shortNames"] == [short]
     assert names["categories"] == ["jethook"]
-    assert version(kind)["subresources"] == {"status": {}}
+    assert version(kind)["subresources"]["status"] == {}
+
+
+def test_only_a_pool_can_be_scaled_and_its_paths_are_fields() -> None:
+    scales = {kind: version(kind)["subresources"].get("scale") for kind in KINDS}
+    assert [kind for kind, scale in scales.items() if scale] == ["DispatcherPool"]
+    known = {path for path, _ in fields(root("DispatcherPool"), "")}
+    assert set((scales["DispatcherPool"] or {}).values()) <= known
 
 
 @pytest.mark.parametrize("kind", KINDS)
