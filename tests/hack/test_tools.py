@@ -26,7 +26,7 @@ def test_the_folder_of_kubebuilder_assets_comes_first(tmp_path: Path, monkeypatc
 
 def test_a_cached_tool_is_not_built_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
-    place = _program(cached_tool("etcd", version=tools.ETCD_VERSION))
+    place = _program(cached_tool("etcd", version=tools.VERSIONS["etcd"]))
     assert tools.find_tool("etcd") == place
 
 
@@ -51,6 +51,15 @@ def test_kubectl_in_path_is_taken_when_new_enough(
     installed = _program(tmp_path / "bin" / "kubectl", script=f"echo '{answer}'")
     monkeypatch.setenv("PATH", str(installed.parent))
     assert tools._kubectl_in_path() == (installed if taken else None)
+
+
+@pytest.mark.parametrize(("major", "taken"), [("3", False), ("4", True), ("10", True)])
+def test_helm_in_path_is_taken_when_new_enough(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, major: str, taken: bool
+) -> None:
+    installed = _program(tmp_path / "bin" / "helm", script=f"echo 'v{major}.1.2+gabcdef0'")
+    monkeypatch.setenv("PATH", str(installed.parent))
+    assert tools._helm_in_path() == (installed if taken else None)
 
 
 @pytest.mark.parametrize(("arguments", "code"), [(["--optional", "etcd"], 0), (["etcd"], 1)])
