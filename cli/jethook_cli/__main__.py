@@ -7,7 +7,22 @@ import sys
 
 import typer
 
-from jethook_cli import dead_letters, describe, get, processes, publish, purge, receiver, skip, standalone, verify
+from jethook_cli import (
+    dead_letters,
+    describe,
+    gateway,
+    get,
+    installation,
+    nats_permissions,
+    preview,
+    processes,
+    publish,
+    purge,
+    receiver,
+    skip,
+    standalone,
+    verify,
+)
 from jethook_contract.errors import JethookError
 from jethook_contract.logs import configure_logging
 
@@ -23,12 +38,17 @@ app.command()(describe.describe)
 app.command()(publish.publish)
 app.command()(receiver.receiver)
 app.command()(verify.verify)
+app.command("preview")(preview.preview_command)
 app.command()(skip.skip)
 app.add_typer(dead_letters.app, name="dead-letters")
 app.command()(purge.purge)
+app.add_typer(installation.app, name="installation")
+app.command()(nats_permissions.nats_permissions)
 app.command()(standalone.standalone)
 app.command()(processes.operator)
 app.command()(processes.dispatcher)
+app.command()(gateway.gateway)
+app.command("api-key")(gateway.api_key)
 
 
 def main() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +12,7 @@ import typer
 
 from jethook_contract.connection import ConnectionSettings
 from jethook_contract.errors import Invalid
+from jethook_contract.nats_permissions import ADMIN_INBOX
 
 STATE_FOLDER = ".jethook"
 STATE_FILE = "standalone.json"
@@ -21,6 +23,14 @@ NatsUrls = Annotated[
 ]
 NatsCredentials = Annotated[
     Path | None, typer.Option("--nats-credentials", envvar="JETHOOK_NATS_CREDENTIALS", help="A NATS .creds file.")
+]
+NatsTls = Annotated[
+    Path | None,
+    typer.Option(
+        "--nats-tls",
+        envvar="JETHOOK_NATS_TLS",
+        help="Folder with ca.crt, and tls.crt with tls.key for a server that asks for a certificate; for tls:// URLs.",
+    ),
 ]
 StandaloneFolder = Annotated[
     Path | None,
@@ -45,7 +55,11 @@ class Output(StrEnum):
 
 
 def nats_settings(urls: list[str] | None, standalone: Path | None, credentials: Path | None) -> ConnectionSettings:
-    """Say how to reach NATS from what was given, or raise Invalid `NoNATS`."""
+    """Say how to reach NATS from what was given, or raise Invalid `NoNATS`.
+
+    A NATS user that may listen to one inbox only has its prefix in the environment, `JETHOOK_NATS_INBOX_PREFIX`; so is
+    the folder of certificates, `JETHOOK_NATS_TLS`.
+    """
     if urls:
         servers = tuple(part for url in urls for part in url.split(",") if part)
     elif standalone is not None:
@@ -53,7 +67,11 @@ def nats_settings(urls: list[str] | None, standalone: Path | None, credentials: 
     else:
         raise Invalid("NoNATS", "where is NATS? give --nats URL, or --standalone FOLDER of a running installation")
     return ConnectionSettings(
-        servers=servers, name="jethook-cli", credentials_file=str(credentials) if credentials else None
+        servers=servers,
+        name="jethook-cli",
+        credentials_file=str(credentials) if credentials else None,
+        tls_folder=os.environ.get("JETHOOK_NATS_TLS") or None,
+        inbox_prefix=os.environ.get("JETHOOK_NATS_INBOX_PREFIX") or ADMIN_INBOX,
     )
 
 

@@ -12,10 +12,11 @@ from typing import Annotated
 
 import typer
 
-from jethook_cli import monitoring_options, operator_options, options
+from jethook_cli import monitoring_options, operator_options, options, pool_options
 from jethook_contract.connection import ConnectionSettings
 from jethook_contract.errors import Invalid
 from jethook_contract.names import DEFAULT_POOL
+from jethook_contract.nats_permissions import OPERATOR_INBOX, dispatcher_inbox
 
 Main = Callable[[asyncio.Event], Awaitable[int | None]]
 
@@ -28,13 +29,10 @@ class Provider(StrEnum):
 
 
 def operator(
-    plan_keys: Annotated[
-        Path,
-        typer.Option(envvar="JETHOOK_PLAN_KEYS", help="Folder with one file a pool, named as it, of Fernet keys."),
-    ],
     install_id: Annotated[
         str, typer.Option(envvar="JETHOOK_INSTALL_ID", help="Marks what this installation owns in NATS.")
     ],
+    plan_keys: pool_options.PlanKeys = None,
     provider: Annotated[Provider, typer.Option(help="Read objects from a cluster or from a folder.")] = (
         Provider.KUBERNETES
     ),
@@ -48,9 +46,18 @@ def operator(
     stream_replicas: operator_options.StreamReplicas = 1,
     resync_seconds: operator_options.ResyncSeconds = 600,
     workers: operator_options.Workers = 8,
+    leader_elect: operator_options.LeaderElect = False,
     metrics: monitoring_options.Metrics = None,
     nats: options.NatsUrls = None,
     nats_credentials: options.NatsCredentials = None,
+    nats_tls: options.NatsTls = None,
+    dispatcher_image: pool_options.Image = None,
+    dispatcher_image_pull_policy: pool_options.ImagePullPolicy = pool_options.PullPolicy.IF_NOT_PRESENT,
+    dispatcher_image_pull_secret: pool_options.ImagePullSecrets = None,
+    dispatcher_nats: pool_options.NatsUrls = None,
+    dispatcher_nats_credentials: pool_options.NatsCredentials = None,
+    dispatcher_nats_tls: pool_options.NatsTls = None,
+    dispatcher_cluster_role: pool_options.ClusterRole = "jethook-dispatcher",
     kubeconfig: options.Kubeconfig = None,
     context: options.Context = None,
 ) -> None:
@@ -60,13 +67,29 @@ def operator(
 
     if provider is Provider.FILES and files is None:
         raise Invalid("NoFolder", "--provider files needs --files FOLDER")
+    if provider is Provider.FILES and dispatcher_image is not None:
+        raise Invalid("NoCluster", "--dispatcher-image makes Deployments; leave it out with --provider files")
+    pool_options.check_plan_keys(plan_keys, image=dispatcher_image)
+    nats_settings = _nats(nats, nats_credentials, "jethook-operator", tls=nats_tls, inbox=OPERATOR_INBOX)
+    if leader_elect and provider is Provider.FILES:
+        raise Invalid("NoElection", "--leader-elect needs --provider kubernetes: the election is held in its API")
     operator_options.check_replicas(stream_replicas)
     settings = OperatorSettings(
         install_id=install_id,
         plan_keys_dir=plan_keys,
         provider=provider.value,
         files_dir=files,
-        nats=_nats(nats, nats_credentials, "jethook-operator"),
+        nats=nats_settings,
+        dispatchers=pool_options.child_settings(
+            dispatcher_image,
+            namespace=namespace,
+            nats=tuple(dispatcher_nats or nats_settings.servers),
+            pull_policy=dispatcher_image_pull_policy,
+            pull_secrets=dispatcher_image_pull_secret,
+            credentials=dispatcher_nats_credentials,
+            tls=dispatcher_nats_tls,
+            cluster_role=dispatcher_cluster_role,
+        ),
         namespace=namespace,
         orphan_grace_seconds=float(orphan_grace),
         orphan_hold_percent=orphan_hold_percent,
@@ -74,11 +97,12 @@ def operator(
         stream_replicas=stream_replicas,
         resync_seconds=float(resync_seconds),
         workers=workers,
+        leader_elect=leader_elect,
         metrics=monitoring_options.address(metrics),
         kubeconfig=kubeconfig,
         context=context,
     )
-    raise typer.Exit(_run(lambda stop: run(settings, stop=stop)))
+    raise typer.Exit(run_process(lambda stop: run(settings, stop=stop)))
 
 
 def dispatcher(
@@ -109,6 +133,7 @@ def dispatcher(
     metrics_endpoints: monitoring_options.MetricsEndpoints = 1_000,
     nats: options.NatsUrls = None,
     nats_credentials: options.NatsCredentials = None,
+    nats_tls: options.NatsTls = None,
     kubeconfig: options.Kubeconfig = None,
     context: options.Context = None,
 ) -> None:
@@ -120,7 +145,7 @@ def dispatcher(
         pool=pool,
         member=member or default_member(),
         protected=_api_server_of_pod(),
-        nats=_nats(nats, nats_credentials, "jethook-dispatcher"),
+        nats=_nats(nats, nats_credentials, "jethook-dispatcher", tls=nats_tls, inbox=dispatcher_inbox(pool)),
         plan_keys_file=plan_key,
         kubernetes=kubernetes,
         kubeconfig=kubeconfig,
@@ -130,7 +155,7 @@ def dispatcher(
         metrics=monitoring_options.address(metrics),
         metrics_endpoints=metrics_endpoints,
     )
-    raise typer.Exit(_run(lambda stop: run(settings, stop=stop)))
+    raise typer.Exit(run_process(lambda stop: run(settings, stop=stop)))
 
 
 def _api_server_of_pod() -> tuple[tuple[str, int], ...]:
@@ -139,16 +164,19 @@ def _api_server_of_pod() -> tuple[tuple[str, int], ...]:
     return ((host, int(port)),) if host and port.isdigit() else ()
 
 
-def _nats(urls: list[str] | None, credentials: Path | None, name: str) -> ConnectionSettings:
+def _nats(
+    urls: list[str] | None, credentials: Path | None, name: str, *, tls: Path | None, inbox: str
+) -> ConnectionSettings:
     return ConnectionSettings(
         servers=options.nats_settings(urls, None, credentials).servers,
         name=name,
         credentials_file=str(credentials) if credentials else None,
-        inbox_prefix=f"_INBOX_{name.replace('-', '_')}",
+        tls_folder=str(tls) if tls else None,
+        inbox_prefix=inbox,
     )
 
 
-def _run(main: Main) -> int:
+def run_process(main: Main) -> int:
     """Run a process on uvloop until SIGTERM or SIGINT; give its exit code."""
     import uvloop
 

@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import nats.errors
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
-from jethook_contract.errors import Unavailable
+from jethook_contract.errors import Invalid, Unavailable
+from jethook_contract.nats_tls import tls_context
 
 Hook = Callable[[], Awaitable[None]]
 _RETRY_SECONDS = 2.0
@@ -27,12 +30,14 @@ class ConnectionSettings:
     """Say where NATS is and how to log in.
 
     `servers`: NATS URLs; a token or password in them is never shown. `credentials_file`: path of a NATS `.creds`
-    file, None for none. `connect_timeout_seconds`: for the first connection. `inbox_prefix`: subject prefix of replies;
-    each process has its own, so that permissions can tell them apart.
+    file, None for none. `tls_folder`: authorities and client certificate, see `nats_tls`; None for the system's
+    authorities. `connect_timeout_seconds`: for the first connection. `inbox_prefix`: subject prefix of replies; each
+    process has its own, so that permissions can tell them apart.
     """
 
     servers: tuple[str, ...] = ("nats://127.0.0.1:4222",)
     credentials_file: str | None = None
+    tls_folder: str | None = None
     connect_timeout_seconds: int = 5
     inbox_prefix: str = "_INBOX"
     name: str = "jethook"
@@ -52,12 +57,25 @@ class ConnectionHooks:
 
 
 class _Client(Client):
-    """Mend two faults of nats-py 2.16.
+    """Mend four faults of nats-py 2.16.
 
     It ends its read loop for good at a message whose header block is malformed; here that message has no headers. And a
     cancellation that meets the answer to a request is lost, since `wait_for` of Python 3.11 gives the answer instead:
-    a task that was told to end would go on, and a process never end.
+    a task that was told to end would go on, and a process never end. It reads certificates once, so that a renewed one
+    never counts; and it goes on in the clear, credentials included, where a `tls://` server says that it has no TLS.
     """
+
+    def __init__(self, tls_folder: Path | None) -> None:
+        super().__init__()
+        self._tls_folder = tls_folder
+
+    @property
+    def ssl_context(self) -> ssl.SSLContext:
+        """Give the context of the next handshake, from the files as they are now."""
+        try:
+            return tls_context(self._tls_folder)
+        except Invalid as exc:  # nats-py tries again after its own errors only
+            raise nats.errors.Error(exc.message) from exc
 
     async def request(self, *args: Any, **options: Any) -> Msg:
         """Ask and wait for the answer, as nats-py does."""
@@ -73,6 +91,12 @@ class _Client(Client):
             raise asyncio.CancelledError
         return answer
 
+    def _connect_command(self) -> bytes:
+        server = self._current_server
+        if server is not None and server.uri.scheme == "tls" and not self._server_info.get("tls_required"):
+            raise nats.errors.Error("the URL asks for TLS (tls://), and the server does not offer it")
+        return super()._connect_command()
+
     async def _process_headers(self, headers: bytes) -> dict[str, str] | None:
         try:
             return await super()._process_headers(headers)
@@ -81,7 +105,10 @@ class _Client(Client):
 
 
 async def connect(settings: ConnectionSettings, *, hooks: ConnectionHooks) -> Client:
-    """Connect, or raise Unavailable when no server answers in time."""
+    """Connect; raises Unavailable when no server answers in time, Invalid `BadNATSTLS` for files that are no TLS."""
+    tls_folder = Path(settings.tls_folder) if settings.tls_folder else None
+    if tls_folder is not None:
+        tls_context(tls_folder)  # what cannot be read now needs somebody, and no patience
     last_error: list[str] = []
     opened = False
 
@@ -96,7 +123,7 @@ async def connect(settings: ConnectionSettings, *, hooks: ConnectionHooks) -> Cl
     async def on_error(error: Exception) -> None:
         last_error[:] = [str(error) or type(error).__name__]
 
-    client = _Client()
+    client = _Client(tls_folder)
     try:
         # nats-py would go on for ever with the first connection, as it does with later ones.
         async with asyncio.timeout(settings.connect_timeout_seconds):

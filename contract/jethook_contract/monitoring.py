@@ -53,14 +53,14 @@ class _Answer:
     headers: tuple[str, ...] = ()
 
 
-def parse_address(text: str) -> Address:
+def parse_address(text: str, *, option: str = "--metrics") -> Address:
     """Read `HOST:PORT`, or raise Invalid `BadAddress`; `[::1]:9464` for IPv6, an empty host for every interface."""
     host, colon, port = text.strip().rpartition(":")
     if not colon or not (port.isascii() and port.isdigit()) or int(port) > _MAX_PORT:
-        raise Invalid("BadAddress", f"--metrics: {text!r} is no HOST:PORT; give for example 127.0.0.1:9464")
+        raise Invalid("BadAddress", f"{option}: {text!r} is no HOST:PORT; give for example 127.0.0.1:9464")
     if (":" in host) != (host.startswith("[") and host.endswith("]")):
         raise Invalid(
-            "BadAddress", f"--metrics: {text!r} is no HOST:PORT; write an IPv6 address in brackets, as [::1]:9464"
+            "BadAddress", f"{option}: {text!r} is no HOST:PORT; write an IPv6 address in brackets, as [::1]:9464"
         )
     return host.strip("[]"), int(port)
 

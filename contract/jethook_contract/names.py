@@ -8,6 +8,7 @@ from __future__ import annotations
 ATTEMPTS_STREAM = "JETHOOK_ATTEMPTS"
 EVENTS_STREAM_PREFIX = "JETHOOK_EVENTS_"
 DEADLETTERS_STREAM_PREFIX = "JETHOOK_DEADLETTERS_"
+RETIRED_STREAM_PREFIX = "JETHOOK_RETIRED_"
 SUBSCRIPTION_CONSUMER_PREFIX = "sub_"
 SWEEP_CONSUMER_PREFIX = "sweep_"
 OBJECTS_BUCKET = "jethook-objects"  # the operator's half of each object's status, where no Kubernetes API holds it
@@ -18,6 +19,8 @@ METADATA_NAMESPACE_UID = "jethook.io/namespace-uid"
 METADATA_UID = "jethook.io/uid"
 METADATA_RETIRED = "jethook.io/retired"  # JSON list of plan.RetiredType
 METADATA_ORPHANED_AT = "jethook.io/orphaned-at"  # RFC 3339; written when the object of a consumer is gone
+
+QUOTA_ANNOTATION = "jethook.io/events-max-bytes"  # on a Namespace, set by the platform
 
 SECRET_LABEL = "jethook.io/use"  # noqa: S105 -- the name of a label, not a secret
 DEFAULT_POOL = "default"
@@ -33,6 +36,11 @@ def events_stream(namespace: str) -> str:
 def deadletters_stream(namespace: str) -> str:
     """Name the stream that holds the dead letters of one namespace."""
     return f"{DEADLETTERS_STREAM_PREFIX}{namespace}"
+
+
+def retired_stream(namespace: str, uid: str) -> str:
+    """Name the stream that keeps, for the grace, what a namespace held that is gone; `uid` was the namespace's."""
+    return f"{RETIRED_STREAM_PREFIX}{namespace}_{uid}"
 
 
 def subscription_consumer(subscription: str) -> str:
