@@ -14,7 +14,7 @@ from typing import Protocol
 
 import uvloop
 
-from bench import hung, idle, latency, many, recovery, scale_out, status, throughput
+from bench import failover, hotpath, hung, idle, ingest, latency, many, recovery, scale_out, status, throughput
 from bench.machine import Moment
 from bench.results import Result
 
@@ -35,6 +35,9 @@ SCENARIOS: dict[str, Scenario] = {
     "recovery": recovery.measure,
     "scale-out": scale_out.measure,
     "status": status.measure,
+    "failover": failover.measure,
+    "hotpath": hotpath.measure,
+    "ingest": ingest.measure,
 }
 
 

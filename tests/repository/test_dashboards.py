@@ -18,7 +18,7 @@ from promql_parser import AggModifierType, AggregateExpr, Expr, MatchOp, VectorS
 
 from jethook_contract.metric_families import Family
 from jethook_dispatcher.core.metric_families import ENDPOINT_FAMILIES, PROCESS_FAMILIES
-from jethook_operator.core.metric_families import FAMILIES, OF_KUBERNETES
+from jethook_operator.core.metric_families import FAMILIES, OF_KUBERNETES, OF_POOLS
 from tests.fixtures.scraping import Scrape
 from tests.repository.files import ROOT
 from tests.repository.telling import Told, told
@@ -158,8 +158,8 @@ def test_the_number_of_series_is_bounded(told: Told) -> None:
 
 @pytest.mark.parametrize("family", list(CATALOGUE.values()), ids=lambda family: family.name)
 def test_a_name_follows_the_conventions_of_prometheus(family: Family) -> None:
-    process = "dispatcher" if family.name in DISPATCHER else "operator"
-    assert re.fullmatch(rf"jethook_{process}_[a-z]+(_[a-z]+)*", family.name)
+    part = "dispatcher" if family.name in DISPATCHER else "pool" if family in OF_POOLS else "operator"
+    assert re.fullmatch(rf"jethook_{part}_[a-z]+(_[a-z]+)*", family.name)
     assert family.name.endswith("_total") == (family.kind == "counter")
     assert not re.search(r"_(milliseconds|ms|minutes|hours|percent|kilobytes|mebibytes|count|sum|bucket)", family.name)
     if family.kind == "histogram":
