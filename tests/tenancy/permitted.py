@@ -25,6 +25,8 @@ from tests.fixtures.nats import NatsServer
 
 VIOLATION = " Violation - "  # "Publish Violation", "Subscription Violation"
 
+_LOG_SECONDS, _LOG_LOOKS = 2.0, 40
+
 
 class PermittedNats:
     """The server, and where its users find it."""
@@ -66,8 +68,12 @@ class PermittedNats:
                 await client.publish(publish, b"{}")
             if subscribe:
                 await client.subscribe(subscribe)
-            await client.flush()  # the server has judged it by then, and has written its log
-        return len(self.violations()) > before
+            await client.flush()  # the server has judged it by then; its log may come a moment later
+            for _ in range(_LOG_LOOKS):
+                if len(self.violations()) > before:
+                    return True
+                await asyncio.sleep(_LOG_SECONDS / _LOG_LOOKS)
+        return False
 
     async def jethook(self, user: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run the command line as a user."""

@@ -190,7 +190,13 @@ async def test_missing_crds_are_waited_for_and_a_removed_one_ends_the_process(
     own_kube: ApiServer, nats_server: NatsServer, tmp_path: Path
 ) -> None:
     crds = ROOT / "crds"
-    await asyncio.to_thread(own_kube.kubectl, "delete", "-f", str(crds))
+    await asyncio.to_thread(own_kube.kubectl, "delete", "--wait=false", "-f", str(crds))
+
+    async def gone() -> bool:
+        shown = await asyncio.to_thread(own_kube.kubectl, "get", "crd", "--output=name")
+        return "jethook" not in shown.stdout
+
+    await eventually(gone, seconds=60)  # kubectl's own wait was seen to hang after all had gone
     tenant = Tenant(own_kube, own_kube.new_namespace())
     settings = settings_for(own_kube, nats_server, tmp_path)
     async with running(settings) as task:
@@ -199,7 +205,7 @@ async def test_missing_crds_are_waited_for_and_a_removed_one_ends_the_process(
         await asyncio.to_thread(own_kube.install_crds, crds)
         await tenant.apply(ALL)
         await eventually(tenant.all_ready, seconds=SECONDS)
-        await asyncio.to_thread(own_kube.kubectl, "delete", "crd", "subscriptions.jethook.io")
+        await asyncio.to_thread(own_kube.kubectl, "delete", "--wait=false", "crd", "subscriptions.jethook.io")
         await asyncio.wait({task}, timeout=60)
     assert isinstance(task.exception(), Unavailable)
     assert task.exception().reason in {"WatchEnded", "KindGone"}  # type: ignore[union-attr] # asserted above
