@@ -21,6 +21,7 @@ from jethook_operator.shell.kube_session import listening_session
 from jethook_operator.shell.watch_life import SERVER_SECONDS, WatchLife
 
 _STOP_SECONDS = 10.0
+_GONE_SECONDS = 5.0
 _CLOSE_SECONDS = 0.25
 Json = dict[str, Any]
 Login = Callable[[], Coroutine[Any, Any, kopf.ConnectionInfo]]
@@ -41,11 +42,22 @@ class Watches:
         self._observer = observer
         self._life = life
         self._stop: Callable[[], None] = lambda: None
+        self._gone: Callable[[str], None] = lambda _path: None
 
     async def run(self) -> None:
         """Watch; raise Unavailable `WatchEnded` when kopf gives up, as it does on a CRD that is removed."""
         loop = asyncio.get_running_loop()
         ended: asyncio.Future[BaseException | None] = loop.create_future()
+
+        def give_up(path: str) -> None:
+            _settle(ended, Unavailable("WatchEnded", f"{path} is not there any more"))
+
+        def gone(path: str) -> None:
+            """End what kopf does not: its other watches may wait for a login that it has cancelled already."""
+            with contextlib.suppress(RuntimeError):
+                loop.call_soon_threadsafe(lambda: loop.call_later(_GONE_SECONDS, give_up, path))
+
+        self._gone = gone
         thread = threading.Thread(target=self._work, args=(loop, ended), name="kopf", daemon=True)
         thread.start()
         try:
@@ -64,7 +76,7 @@ class Watches:
         except BaseException as exc:  # noqa: BLE001 -- the top of a thread: its end is told, whatever it was
             outcome = exc
         with contextlib.suppress(RuntimeError):  # the other loop has gone: nobody asks any more
-            main_loop.call_soon_threadsafe(ended.set_result, outcome)
+            main_loop.call_soon_threadsafe(_settle, ended, outcome)
 
     async def _operate(self, main_loop: asyncio.AbstractEventLoop) -> None:
         # An event of this loop, not of threading: kopf would wait for the latter in a thread that nothing ends.
@@ -76,7 +88,7 @@ class Watches:
 
         @kopf.on.login(registry=registry)
         async def login(**_: Any) -> kopf.AiohttpSession:
-            return listening_session(await self._login(), accepted=self._accepted)
+            return listening_session(await self._login(), accepted=self._accepted, gone=self._gone)
 
         try:
             settings = _settings()
@@ -88,6 +100,11 @@ class Watches:
         for kind, collection in COLLECTIONS.items():
             if path.endswith(collection.path):  # what is before it belongs to the server's address
                 self._life.saw(kind)
+
+
+def _settle(ended: asyncio.Future[BaseException | None], outcome: BaseException | None) -> None:
+    if not ended.done():
+        ended.set_result(outcome)
 
 
 def _call_in(loop: asyncio.AbstractEventLoop, call: Callable[[], None]) -> None:
